@@ -1,0 +1,29 @@
+package runtime
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Request asks for a task to be enqueued, before routing and encoding: what a
+// program, a handler, a schedule or a line of `stem enqueue --stdin` says.
+// client.Prepare turns it into a [Publication].
+//
+//   - Shapes: Args is a JSON object, or nil for {}. ID is minted when empty.
+//   - At wins over Delay. Both zero: at once.
+//   - Links are enqueued by the worker in the same step that settles the task:
+//     Link on success, LinkError on final failure.
+//   - A request made inside a handler records its parent unless NoParent.
+type Request struct {
+	ID        string
+	Name      string
+	Args      json.RawMessage
+	Headers   map[string]string
+	Meta      map[string]any
+	Options   TaskOptions
+	Delay     time.Duration
+	At        time.Time
+	Link      []Request
+	LinkError []Request
+	NoParent  bool
+}

@@ -1,0 +1,40 @@
+package runtime
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// wireRetry is a policy as it travels in the meta stem.retryPolicy.
+type wireRetry struct {
+	Max          *int     `json:"maxRetries,omitempty"`
+	BackoffMs    int64    `json:"defaultDelayMs,omitempty"`
+	CapMs        int64    `json:"backoffMaxMs,omitempty"`
+	Backoff      bool     `json:"backoff"`
+	Jitter       bool     `json:"jitter"`
+	RetryFor     []string `json:"autoRetryFor,omitempty"`
+	DontRetryFor []string `json:"dontAutoRetryFor,omitempty"`
+}
+
+// MarshalJSON writes the policy with the wire's keys; delays are integer
+// milliseconds. Go matchers do not travel.
+func (p RetryPolicy) MarshalJSON() ([]byte, error) {
+	return json.Marshal(wireRetry{
+		Max: p.Max, BackoffMs: p.Backoff.Milliseconds(), CapMs: p.Cap.Milliseconds(),
+		Backoff: !p.Constant, Jitter: !p.NoJitter, RetryFor: p.RetryFor, DontRetryFor: p.DontRetryFor,
+	})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (p *RetryPolicy) UnmarshalJSON(data []byte) error {
+	w := wireRetry{Backoff: true, Jitter: true}
+	if err := json.Unmarshal(data, &w); err != nil {
+		return err
+	}
+	*p = RetryPolicy{
+		Max:     w.Max,
+		Backoff: time.Duration(w.BackoffMs) * time.Millisecond, Cap: time.Duration(w.CapMs) * time.Millisecond,
+		Constant: !w.Backoff, NoJitter: !w.Jitter, RetryFor: w.RetryFor, DontRetryFor: w.DontRetryFor,
+	}
+	return nil
+}
