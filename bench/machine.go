@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// machine describes where and with what a table was made.
+type machine struct {
+	Date     time.Time         `json:"date"`
+	CPU      string            `json:"cpu"`
+	Cores    int               `json:"cores"`
+	MemoryGB float64           `json:"memoryGB"`
+	OS       string            `json:"os"`
+	Go       string            `json:"go"`
+	Versions map[string]string `json:"versions"`
+}
+
+// reported are the modules whose versions the table names.
+var reported = []string{
+	"github.com/riverqueue/river",
+	"github.com/riverqueue/river/riverdriver/riversqlite",
+	"github.com/mikestefanello/backlite",
+	"modernc.org/sqlite",
+}
+
+func thisMachine() machine {
+	m := machine{
+		Date:     time.Now().UTC().Truncate(time.Minute),
+		CPU:      procValue("/proc/cpuinfo", "model name"),
+		Cores:    runtime.NumCPU(),
+		OS:       runtime.GOOS + "/" + runtime.GOARCH,
+		Go:       runtime.Version(),
+		Versions: map[string]string{},
+	}
+	var kb float64
+	if _, err := fmt.Sscanf(procValue("/proc/meminfo", "MemTotal"), "%f", &kb); err == nil {
+		m.MemoryGB = kb / (1 << 20)
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			m.Versions[dep.Path] = dep.Version
+		}
+	}
+	return m
+}
+
+// lines describes m in a list for the report.
+func (m machine) lines() []string {
+	lines := []string{
+		m.Date.Format("2006-01-02 15:04 UTC"),
+		fmt.Sprintf("%s, %d cores, %.0f GB, %s, %s", m.CPU, m.Cores, m.MemoryGB, m.OS, m.Go),
+	}
+	var versions []string
+	for _, path := range reported {
+		if v := m.Versions[path]; v != "" {
+			versions = append(versions, path+" "+v)
+		}
+	}
+	return append(lines, strings.Join(versions, ", "))
+}
+
+// procValue reads the first line "key: value" of a file under /proc; empty where there is none.
+func procValue(file, key string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if k, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(k) == key {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
