@@ -17,6 +17,7 @@ const (
 	rt      = "pkg/runtime"
 	drivers = "pkg/runtime/driver/..."
 	memory  = "pkg/runtime/driver/memory"
+	flush   = "internal/flush" // grouping of concurrent calls, a leaf that client and worker share
 )
 
 // engines is everything a Go program may want of stem, short of the other drivers and the commands.
@@ -40,10 +41,10 @@ var table = []row{
 	{"pkg/runtime/driver/redis/...", []string{rt}},
 	{"pkg/runtime/driver/postgres/...", []string{rt}},
 	{"pkg/runtime/driver/all", []string{rt, drivers}},
-	{"pkg/runtime/client/...", []string{rt, "pkg/runtime/routing", "pkg/runtime/codec", "pkg/runtime/sign"}},
+	{"pkg/runtime/client/...", []string{rt, "pkg/runtime/routing", "pkg/runtime/codec", "pkg/runtime/sign", flush}},
 	{"pkg/runtime/canvas/...", []string{rt, "pkg/runtime/client"}},
 	{"pkg/runtime/handler/...", []string{rt, "pkg/runtime/client"}},
-	{"pkg/runtime/worker/...", []string{rt, "pkg/runtime/client", "pkg/runtime/codec", "pkg/runtime/sign"}},
+	{"pkg/runtime/worker/...", []string{rt, "pkg/runtime/client", "pkg/runtime/codec", "pkg/runtime/sign", flush}},
 	{"pkg/runtime/host/...", []string{rt, "pkg/runtime/sign"}},
 	{"pkg/runtime/runtimetest/...", []string{rt, "pkg/runtime/client", "pkg/runtime/worker", memory}},
 	{"pkg/wf/...", []string{rt, "pkg/runtime/client", "pkg/runtime/codec", "pkg/runtime/sign"}},
@@ -55,6 +56,7 @@ var table = []row{
 	{"pkg/stem/cli", []string{"pkg/stem", "internal/cli", "pkg/runtime/driver/all"}},
 	{"internal/tui/...", []string{rt, "pkg/control", "pkg/dlq", "pkg/wf", "pkg/beat", "pkg/observe"}},
 	{"internal/cli/...", append([]string{"pkg/stem", "internal/tui"}, without(engines, memory)...)},
+	{flush, nil},
 	{"internal/archtest", nil},
 	{"internal/doctest", nil},
 	{"internal/testsum", nil},
