@@ -14,7 +14,7 @@ var fenced = map[string][]string{
 	"github.com/spf13/pflag":        {"internal/cli/..."},
 	"github.com/olekukonko":         {"internal/cli/..."},
 	"github.com/mattn/go-runewidth": {"internal/cli/..."},
-	"github.com/itchyny/gojq":         {"internal/cli/..."},
+	"github.com/itchyny/gojq":       {"internal/cli/..."},
 	"golang.org/x/term":             {"internal/cli/...", "internal/tui/..."},
 	"github.com/charmbracelet":      {"internal/tui/..."},
 	"charm.land":                    {"internal/tui/..."},

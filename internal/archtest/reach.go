@@ -16,7 +16,7 @@ type ban struct {
 
 var bans = []ban{
 	{"cmd/stem", []string{"testing"}, "the binary must not carry the test framework and its flags", nil},
-	{"pkg/stem", []string{Module + "/internal/...", "github.com/spf13/cobra"}, "embedding stem must not link the commands", nil},
+	{"pkg/stem", []string{Module + "/internal/cli/...", Module + "/internal/tui/...", "github.com/spf13/cobra"}, "embedding stem must not link the commands", nil},
 	{"pkg/stem", []string{Module + "/" + drivers}, "a program links the driver it uses, by a blank import", []string{Module + "/" + memory}},
 	{"internal/cli", []string{Module + "/" + drivers}, "no command reaches around a port to a driver", []string{Module + "/" + memory}},
 	{rt, []string{Module + "/..."}, "pkg/runtime stands alone", nil},
