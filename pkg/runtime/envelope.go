@@ -70,7 +70,12 @@ const (
 	MetaConcurrency  = "stem.concurrency"
 	MetaGroupRate    = "stem.groupRateLimit"
 	MetaGroupRateKey = "stem.groupRateKey"
-	MetaAttempts     = "stem.attempts" // the last failed attempts, newest last; see [AttemptRecord]
+	MetaGroupHeader  = "stem.groupRateKeyHeader"
+	MetaFailOpen     = "stem.limitsFailOpen"
+	MetaUndefined    = "stem.undefined"    // the producer did not know the task: retries are the worker's to say
+	MetaLinkDelay    = "stem.linkDelayMs"  // of a link: counted from the end of its parent
+	MetaLinkExpires  = "stem.linkExpiryMs" // of a link: counted from when it is due
+	MetaAttempts     = "stem.attempts"     // the last failed attempts, newest last; see [AttemptRecord]
 )
 
 // wireEnvelope fixes the keys and their order on the wire. Every key is

@@ -41,10 +41,12 @@ type TaskOptions struct {
 //     bytes).
 //   - For holds the key at least this long after the end (throttle).
 //   - Replace lets the newest win while the owner still waits (debounce).
+//   - Off: not unique, whatever an outer layer says.
 type UniqueOptions struct {
 	Key     string
 	For     time.Duration
 	Replace bool
+	Off     bool
 }
 
 // DefaultOptions is the outermost layer: the values of a task that sets

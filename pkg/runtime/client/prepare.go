@@ -1,0 +1,148 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stem-jobs/stem/pkg/runtime"
+)
+
+// Prepare makes of a request what a store takes: options merged, id minted,
+// arguments encoded, links prepared. It claims nothing and talks to nobody.
+//
+//   - Options: the call's over the definition's over Options.Defaults over
+//     runtime.DefaultOptions. What the call sets travels with the task, so that
+//     its worker obeys it; see [Effective].
+//   - Expires counts from when the task is due.
+//   - Inside a handler the task becomes a child: it inherits the trace and
+//     tenant headers and the user's own, and records its parent and root.
+//     Nothing else is handed down.
+//   - Errors: ErrInvalid, *codec.UnknownError; each names the task.
+func (c *Client) Prepare(ctx context.Context, r runtime.Request) (runtime.Publication, error) {
+	links := 0
+	return c.prepare(r, parentOf(ctx), &links)
+}
+
+// draft is a publication in the making.
+type draft struct {
+	client *Client
+	r      runtime.Request
+	def    *runtime.Definition // nil: not known here
+	o      runtime.TaskOptions // all layers merged
+	from   *parent
+	links  *int // links prepared so far, nested ones included
+	runtime.Publication
+}
+
+func (c *Client) prepare(r runtime.Request, from *parent, links *int) (runtime.Publication, error) {
+	d := &draft{client: c, r: r, def: c.o.Registry.Lookup(r.Name), from: from, links: links}
+	// The order matters: a unique key is made of the logical arguments and the
+	// tenant, and links inherit from the finished envelope.
+	for _, step := range [...]func(*draft) error{
+		(*draft).merge, (*draft).setID, (*draft).setHeaders, (*draft).setUnique, (*draft).setArgs, (*draft).setTimes,
+		(*draft).setMeta, (*draft).setOptions, (*draft).setLineage, (*draft).setLinks, (*draft).check,
+	} {
+		if err := step(d); err != nil {
+			return runtime.Publication{}, fmt.Errorf("enqueue %q: %w", r.Name, err)
+		}
+	}
+	return d.Publication, nil
+}
+
+// merge fills in the effective options and the envelope's fields that follow
+// from them alone.
+func (d *draft) merge() error {
+	c := d.client
+	if c.baseErr != nil {
+		return c.baseErr
+	}
+	if err := runtime.CheckName("task name", d.r.Name); err != nil {
+		return err
+	}
+	if err := d.r.Options.Validate(); err != nil {
+		return err
+	}
+	var def runtime.TaskOptions
+	if d.def != nil {
+		def = d.def.Options
+	}
+	d.o = d.r.Options.Over(def).Over(c.base)
+	d.Envelope = &runtime.Envelope{
+		Name:              d.r.Name,
+		EnqueuedAt:        c.o.Clock.Now(),
+		Priority:          *d.o.Priority,
+		MaxRetries:        maxRetries(d.r.Options, def, c.base),
+		VisibilityTimeout: *d.o.VisibilityTimeout,
+		Queue:             *d.o.Queue,
+	}
+	d.MaxDepth = c.o.MaxQueueDepth[d.Envelope.Queue]
+	return nil
+}
+
+// setID mints ids that sort by time, also within a millisecond.
+func (d *draft) setID() error {
+	d.Envelope.ID = d.r.ID
+	if d.r.ID != "" {
+		return runtime.CheckID("task id", d.r.ID)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("mint id: %w", err)
+	}
+	d.Envelope.ID = id.String()
+	return nil
+}
+
+// setTimes decides when the task is due and when it is too late.
+func (d *draft) setTimes() error {
+	if d.r.Delay < 0 {
+		return &runtime.Error{Code: runtime.CodeInvalid, Message: fmt.Sprintf("delay %s is negative", d.r.Delay), Hint: "leave it out to run the task at once"}
+	}
+	due := d.Envelope.EnqueuedAt
+	switch {
+	case !d.r.At.IsZero():
+		due = d.r.At.UTC()
+	case d.r.Delay > 0:
+		due = due.Add(d.r.Delay)
+	}
+	if due.Year() < 1 || due.Year() > 9000 {
+		return runtime.Errorf(runtime.CodeInvalid, fmt.Sprintf("due time is in the year %d", due.Year()))
+	}
+	if due.After(d.Envelope.EnqueuedAt) {
+		d.Envelope.NotBefore, d.NotBefore = due, due
+	} else {
+		due = d.Envelope.EnqueuedAt
+	}
+	if *d.o.Expires > 0 {
+		d.ExpiresAt = due.Add(*d.o.Expires)
+		return d.Envelope.SetMeta(runtime.MetaExpiresAt, d.ExpiresAt.Format(time.RFC3339Nano))
+	}
+	return nil
+}
+
+// check is the last step: what the store would refuse, and the size of what is
+// not arguments.
+func (d *draft) check() error {
+	size := 0
+	for k, v := range d.Envelope.Headers {
+		size += len(k) + len(v)
+	}
+	for k, v := range d.Envelope.Meta {
+		size += len(k) + len(v)
+	}
+	if limit := d.client.o.MaxArgsBytes; size > limit {
+		return tooLarge("headers, meta and links", size, limit)
+	}
+	return d.Validate()
+}
+
+func tooLarge(what string, size, limit int) error {
+	return &runtime.Error{
+		Code:    runtime.CodeInvalid,
+		Message: fmt.Sprintf("%s are %d bytes; the limit is %d", what, size, limit),
+		Hint:    "store the data elsewhere and pass a reference, or raise the client's limit",
+	}
+}
