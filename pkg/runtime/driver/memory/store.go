@@ -1,0 +1,106 @@
+package memory
+
+import (
+	"sync"
+	"time"
+
+	"github.com/stem-jobs/stem/pkg/runtime"
+)
+
+// store is everything there is. One mutex makes each call one step; nothing
+// below a port's method locks, and now is the time of the call in progress.
+//
+// A task lives in exactly one place (place.go); the agendas say when something
+// is to happen without being asked (recover.go).
+type store struct {
+	mu    sync.Mutex
+	clock runtime.Clock
+	now   time.Time
+
+	seq   uint64 // of tasks as they become known, and of their ends
+	fence uint64 // of hand-outs
+
+	tasks   map[string]*task
+	queues  map[string]*queue
+	holders map[runtime.Consumer]*holder
+	parked  map[parkKey]*list
+
+	due      *agenda[*task] // delayed, by DueAt
+	leases   *agenda[*task] // leased, by the end of the lease
+	expiries *agenda[*task] // neither leased nor ended, by ExpiresAt
+	keeps    *agenda[*task] // done, by KeepUntil
+
+	listed shelf[*task] // unfinished tasks and dead letters, by seq
+	ended  shelf[*task] // done and dead, by endSeq
+	dead   shelf[*task] // dead letters, by endSeq
+
+	groups     map[string]*group
+	deadlines  *agenda[*group] // open groups that have one
+	groupKeeps *agenda[*group] // closed groups, by the time they go
+
+	claims map[string]*claim // unique keys
+	holds  *agenda[*claim]   // claims whose owner has ended
+
+	orders      map[string]*order // revocations of tasks that are not known yet
+	orderExpiry *agenda[*order]
+
+	limits  map[string]*limit
+	watches map[string]map[*watch]bool
+	beats   map[string]beat
+	acts    shelf[runtime.AuditEntry]
+
+	grants    map[string]*runtime.LockGrant
+	lockFence uint64
+
+	inForce map[directiveKey]runtime.Directive
+	version int64
+
+	channels      map[string]*channel
+	cursors       map[cursorKey]uint64
+	messageExpiry *agenda[*message]
+	position      uint64
+}
+
+func newStore(clock runtime.Clock) *store {
+	timer := func(t *task) *int { return &t.timer }
+	return &store{
+		clock:   clock,
+		tasks:   map[string]*task{},
+		queues:  map[string]*queue{},
+		holders: map[runtime.Consumer]*holder{},
+		parked:  map[parkKey]*list{},
+
+		due:      newAgenda(func(t *task) time.Time { return t.DueAt }, timer),
+		leases:   newAgenda(func(t *task) time.Time { return t.leaseUntil }, timer),
+		keeps:    newAgenda(func(t *task) time.Time { return t.KeepUntil }, timer),
+		expiries: newAgenda(func(t *task) time.Time { return t.ExpiresAt }, func(t *task) *int { return &t.expiry }),
+
+		listed: shelf[*task]{alive: func(no uint64, t *task) bool { return t.seq == no && t.Place != runtime.PlaceDone }},
+		ended:  shelf[*task]{alive: func(no uint64, t *task) bool { return t.endSeq == no }},
+		dead:   shelf[*task]{alive: func(no uint64, t *task) bool { return t.endSeq == no }},
+
+		groups:     map[string]*group{},
+		deadlines:  newAgenda(func(g *group) time.Time { return g.deadline }, groupTimer),
+		groupKeeps: newAgenda(func(g *group) time.Time { return g.keepUntil }, groupTimer),
+
+		claims: map[string]*claim{},
+		holds:  newAgenda(func(c *claim) time.Time { return c.until }, func(c *claim) *int { return &c.timer }),
+
+		orders:      map[string]*order{},
+		orderExpiry: newAgenda(func(o *order) time.Time { return o.ExpiresAt }, func(o *order) *int { return &o.timer }),
+
+		limits:  map[string]*limit{},
+		watches: map[string]map[*watch]bool{},
+		beats:   map[string]beat{},
+		acts:    shelf[runtime.AuditEntry]{alive: func(uint64, runtime.AuditEntry) bool { return true }},
+
+		grants:  map[string]*runtime.LockGrant{},
+		inForce: map[directiveKey]runtime.Directive{},
+
+		channels:      map[string]*channel{},
+		cursors:       map[cursorKey]uint64{},
+		messageExpiry: newAgenda(func(m *message) time.Time { return m.Expires }, func(m *message) *int { return &m.timer }),
+	}
+}
+
+func groupTimer(g *group) *int { return &g.timer }
