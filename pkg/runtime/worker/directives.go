@@ -1,0 +1,118 @@
+package worker
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/stem-jobs/stem/pkg/runtime"
+)
+
+// followEvery is how late an order may arrive when its hint got lost.
+const followEvery = 2 * time.Second
+
+// keepFollowing looks for what operators have ordered.
+func (s *shift) keepFollowing(ctx context.Context) {
+	for s.pause(ctx, loopDirectives, followEvery) {
+		s.follow(ctx)
+	}
+}
+
+// follow reads the directives that are newer than those it knows and obeys
+// them. It does not insist: the next look finds what this one did not.
+func (s *shift) follow(ctx context.Context) {
+	if s.backend.Directives == nil {
+		return
+	}
+	ds, err := s.backend.Directives.Since(ctx, s.pauses.version())
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Warn("directives cannot be read", "error", err)
+		}
+		return
+	}
+	for _, queue := range s.pauses.apply(ds, s.o.Clock.Now()) {
+		s.log.Info("queue paused", "queue", queue)
+		s.giveBack(func(j *job) bool { return j.Lease.Queue == queue })
+	}
+}
+
+// pauses is which queues are paused, as of a version of the directives. The
+// zero value is ready.
+type pauses struct {
+	mu        sync.Mutex
+	seen      int64
+	until     map[string]time.Time // by queue; zero: until lifted
+	interrupt context.CancelFunc   // ends the Receive in progress
+}
+
+func (p *pauses) version() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen
+}
+
+// open returns the queues that are not paused. interrupt is called as soon as
+// that is no longer so.
+func (p *pauses) open(all []runtime.QueueShare, interrupt context.CancelFunc) []runtime.QueueShare {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.interrupt = interrupt
+	if len(p.until) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(q runtime.QueueShare) bool {
+		_, paused := p.until[q.Queue]
+		return paused
+	})
+}
+
+// apply takes directives in, lifts pauses that have expired, and returns the
+// queues that are newly paused.
+func (p *pauses) apply(ds []runtime.Directive, now time.Time) (fresh []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	changed := false
+	for _, d := range ds {
+		p.seen = max(p.seen, d.Version)
+		if d.Kind != runtime.DirectivePause {
+			continue
+		}
+		_, was := p.until[d.Subject]
+		if d.Lifted {
+			delete(p.until, d.Subject)
+			changed = changed || was
+			continue
+		}
+		if p.until == nil {
+			p.until = map[string]time.Time{}
+		}
+		p.until[d.Subject] = d.Expires
+		if !was {
+			changed, fresh = true, append(fresh, d.Subject)
+		}
+	}
+	for queue, until := range p.until {
+		if !until.IsZero() && !until.After(now) {
+			delete(p.until, queue)
+			changed = true
+		}
+	}
+	if changed && p.interrupt != nil {
+		p.interrupt()
+	}
+	return fresh
+}
+
+// names lists the paused queues, sorted.
+func (p *pauses) names() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var names []string
+	for queue := range p.until {
+		names = append(names, queue)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,53 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/stem-jobs/stem/pkg/runtime"
+)
+
+// attempt runs the handler once, within the consume middleware, and returns
+// what came of it. A panic anywhere in it is an error.
+func (s *shift) attempt(j *job) (result json.RawMessage, err error) {
+	defer j.host.end()
+	defer func() {
+		if p := recover(); p != nil {
+			result, err = nil, &panicError{value: p, stack: cut(string(debug.Stack()), maxStack)}
+		}
+	}()
+	call := func(context.Context) error {
+		result, err = s.execute(j)
+		return err
+	}
+	err = consume(s.o.Middleware, j, call)
+	return result, err
+}
+
+// execute decodes the arguments and calls the handler, with its limits ticking.
+func (s *shift) execute(j *job) (json.RawMessage, error) {
+	if err := s.decode(j); err != nil {
+		return nil, err
+	}
+	ctx := runtime.WithTask(j.ctx, &j.task)
+	s.signal(runtime.Signal{Name: runtime.SignalPrerun, Envelope: j.Envelope})
+	defer s.limit(j)()
+	return j.plan.run(ctx, &j.task)
+}
+
+// panicError is a panic of a handler or a middleware.
+type panicError struct {
+	value any
+	stack string
+}
+
+func (e *panicError) Error() string     { return fmt.Sprintf("panic: %v", e.value) }
+func (e *panicError) ErrorName() string { return "panic" }
+
+// Unwrap lets a policy match an error that was panicked with.
+func (e *panicError) Unwrap() error {
+	err, _ := e.value.(error)
+	return err
+}

@@ -1,0 +1,157 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/stem-jobs/stem/pkg/runtime"
+)
+
+const (
+	maxSettle   = 500 // settlements in one call
+	settleLanes = 2   // calls under way at once
+)
+
+// settling is a settlement on its way to the store.
+//
+//   - then, when set, gets the answer, and the job stays held.
+//   - refused: the store has refused it once.
+type settling struct {
+	job        *job
+	ending     ending
+	settlement runtime.Settlement
+	then       func(runtime.SettleResult)
+	refused    bool
+}
+
+// settler hands settlements to the store in batches: the first goes at once,
+// what gathers meanwhile rides on the next call. Handlers do not wait for it.
+type settler struct {
+	shift *shift
+
+	mu      sync.Mutex
+	pending []settling
+	flying  sync.WaitGroup
+	lanes   int
+}
+
+// settle queues what becomes of a job. Only who has decided the job calls it.
+func (s *shift) settle(j *job, e ending) {
+	s.settler.add(settling{job: j, ending: e, settlement: s.settlement(j, &e)})
+}
+
+func (t *settler) add(x settling) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pending = append(t.pending, x)
+	if t.lanes < settleLanes {
+		t.lanes++
+		t.flying.Go(t.run)
+	}
+}
+
+// wait returns when no call is under way any more.
+func (t *settler) wait() { t.flying.Wait() }
+
+// run settles batch after batch until nothing is pending.
+func (t *settler) run() {
+	for {
+		batch := t.take()
+		if len(batch) == 0 {
+			return
+		}
+		results := t.insist(t.shift.ops, batch)
+		t.shift.conclude(batch, results)
+	}
+}
+
+func (t *settler) take() []settling {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := min(len(t.pending), maxSettle)
+	if n == 0 {
+		t.lanes--
+		t.pending = nil
+		return nil
+	}
+	batch := t.pending[:n:n]
+	t.pending = t.pending[n:]
+	return batch
+}
+
+// insist repeats the call until the store has answered. Repeating does no harm:
+// what had arrived answers Repeated, and what came too late is fenced. It
+// returns nil when ctx ends first.
+func (t *settler) insist(ctx context.Context, batch []settling) []runtime.SettleResult {
+	ss := make([]runtime.Settlement, len(batch))
+	for i := range batch {
+		ss[i] = batch[i].settlement
+	}
+	trouble := t.shift.outage("settle tasks")
+	for {
+		results, err := t.shift.broker.Settle(ctx, t.shift.me, ss)
+		if err == nil && len(results) != len(ss) {
+			err = fmt.Errorf("store answered %d of %d settlements", len(results), len(ss))
+		}
+		if err == nil {
+			trouble.over()
+			return results
+		}
+		if ctx.Err() != nil || !trouble.wait(ctx, err) {
+			return nil
+		}
+	}
+}
+
+// conclude notes what became of a batch; results is nil when the store never
+// answered.
+func (s *shift) conclude(batch []settling, results []runtime.SettleResult) {
+	done := make([]*job, 0, len(batch))
+	for i := range batch {
+		x := &batch[i]
+		switch {
+		case results == nil:
+			done = append(done, x.job)
+		case x.then != nil:
+			x.then(results[i])
+		case results[i].Status == runtime.Refused && !x.refused:
+			s.insteadOf(x, results[i].Err)
+		default:
+			s.account(x, results[i])
+			done = append(done, x.job)
+		}
+	}
+	s.slots.drop(done...)
+	if results == nil {
+		s.log.Error("outcomes could not be stored; these tasks will run again", "tasks", len(batch))
+	}
+}
+
+// insteadOf sends a task to the dead letters whose settlement the store has
+// refused: repeating what it refuses would go on for ever.
+func (s *shift) insteadOf(x *settling, why error) {
+	err := runtime.Permanent(fmt.Errorf("store refused to settle the task as %s: %w", x.ending.outcome, why))
+	e := ending{outcome: runtime.Dead, reason: runtime.ReasonPermanent, err: err, record: s.failure(x.job, err)}
+	s.settler.add(settling{job: x.job, ending: e, settlement: s.settlement(x.job, &e), refused: true})
+}
+
+// account counts an answered settlement and tells listeners.
+func (s *shift) account(x *settling, r runtime.SettleResult) {
+	switch r.Status {
+	case runtime.Settled, runtime.Repeated:
+		s.stats.ended(x.job.Lease.Queue, x.ending.outcome)
+		s.tell(x)
+	case runtime.Refused:
+		s.log.Error("store refused to settle a task; it will run again when its lease ends", "task", x.job.Lease.TaskID, "error", r.Err)
+	default:
+		s.lost(x.job)
+	}
+}
+
+// lost notes that a job's lease was over.
+func (s *shift) lost(j *job) {
+	s.stats.leaseLost.Add(1)
+	s.log.Info("lease lost", "task", j.Lease.TaskID, "name", j.Envelope.Name)
+	s.signal(runtime.Signal{Name: runtime.SignalLeaseLost, Envelope: j.Envelope})
+}
