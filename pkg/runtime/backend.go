@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -129,22 +128,4 @@ func Open(ctx context.Context, storeURL string, o OpenOptions) (*Backend, error)
 		}
 	}
 	return d.Open(ctx, storeURL, o)
-}
-
-// MaskURL returns the URL with its password, if any, replaced by ***.
-func MaskURL(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil || u.User == nil {
-		if at := strings.LastIndexByte(raw, '@'); err != nil && at >= 0 {
-			return "***" + raw[at:] // not a URL, but it may still hold a secret
-		}
-		return raw
-	}
-	if _, has := u.User.Password(); !has {
-		return raw
-	}
-	user := u.User.Username()
-	u.User = nil
-	masked := u.String()
-	return strings.Replace(masked, "://", "://"+user+":***@", 1)
 }

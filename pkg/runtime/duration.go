@@ -24,8 +24,8 @@ func ParseDuration(s string) (time.Duration, error) {
 	if rest == "0" {
 		return 0, nil
 	}
-	if rest[0] == '-' {
-		return 0, bad("it is negative")
+	if strings.ContainsAny(rest, "+-") {
+		return 0, bad("it has a sign")
 	}
 	if _, err := strconv.ParseFloat(rest, 64); err == nil {
 		return 0, bad("it has no unit")
@@ -33,16 +33,16 @@ func ParseDuration(s string) (time.Duration, error) {
 	var days time.Duration
 	if head, tail, found := strings.Cut(rest, "d"); found {
 		n, err := strconv.ParseFloat(head, 64)
-		if err != nil || n < 0 || n > math.MaxInt64/float64(24*time.Hour) {
-			return 0, bad("the days are not a number")
+		ns := n * float64(24*time.Hour)
+		if err != nil || !(ns < math.MaxInt64) { // also when it is not a number
+			return 0, bad("the days are not a number, or too many")
 		}
-		days, rest = time.Duration(n*float64(24*time.Hour)), tail
-		if rest == "" {
+		if days, rest = time.Duration(ns), tail; rest == "" {
 			return days, nil
 		}
 	}
 	d, err := time.ParseDuration(rest)
-	if err != nil || d < 0 {
+	if err != nil {
 		return 0, bad("it is not understood")
 	}
 	if days > math.MaxInt64-d {
@@ -52,13 +52,14 @@ func ParseDuration(s string) (time.Duration, error) {
 }
 
 // FormatDuration writes d so that ParseDuration reads it back, with days for
-// 24 hours and without trailing zero units ("2m0s" becomes "2m").
+// 24 hours and without trailing zero units ("2m0s" becomes "2m"). A negative
+// one, which ParseDuration refuses, has a minus in front.
 func FormatDuration(d time.Duration) string {
 	if d == 0 {
 		return "0s"
 	}
 	if d < 0 {
-		return "-" + FormatDuration(-d)
+		return "-" + FormatDuration(-max(d, -math.MaxInt64)) // the least one has no positive
 	}
 	out := ""
 	if days := d / (24 * time.Hour); days > 0 {

@@ -1,12 +1,9 @@
 package runtime
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
-	"unicode/utf8"
 )
 
 // EnvelopeVersion is the version written into new envelopes. Older ones always
@@ -78,142 +75,6 @@ const (
 	MetaAttempts     = "stem.attempts"     // the last failed attempts, newest last; see [AttemptRecord]
 )
 
-// wireEnvelope fixes the keys and their order on the wire. Every key is
-// written, nulls included, so that readers in other languages need no defaults.
-type wireEnvelope struct {
-	V                 int                        `json:"v"`
-	ID                string                     `json:"id"`
-	Name              string                     `json:"name"`
-	Args              json.RawMessage            `json:"args"`
-	Headers           map[string]string          `json:"headers"`
-	EnqueuedAt        time.Time                  `json:"enqueuedAt"`
-	NotBefore         *time.Time                 `json:"notBefore"`
-	Priority          int                        `json:"priority"`
-	Attempt           int                        `json:"attempt"`
-	MaxRetries        int                        `json:"maxRetries"`
-	VisibilityTimeout *int64                     `json:"visibilityTimeout"`
-	Queue             string                     `json:"queue"`
-	Meta              map[string]json.RawMessage `json:"meta"`
-}
-
-// MarshalJSON writes the envelope with the wire's keys.
-func (e *Envelope) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil) }
-
-// AppendJSON appends the wire form to b. It is written by hand because every
-// task passes here twice; the reflective encoder costs several times as much.
-func (e *Envelope) AppendJSON(b []byte) ([]byte, error) {
-	b = append(b, `{"v":`...)
-	b = strconv.AppendInt(b, EnvelopeVersion, 10)
-	b = append(b, `,"id":`...)
-	b = appendString(b, e.ID)
-	b = append(b, `,"name":`...)
-	b = appendString(b, e.Name)
-	b = append(b, `,"args":`...)
-	if len(e.Args) == 0 {
-		b = append(b, "{}"...)
-	} else {
-		b = append(b, e.Args...)
-	}
-	b = append(b, `,"headers":`...)
-	b, err := appendHeaders(b, e.Headers)
-	if err != nil {
-		return nil, err
-	}
-	b = append(b, `,"enqueuedAt":"`...)
-	b = e.EnqueuedAt.UTC().AppendFormat(b, time.RFC3339Nano)
-	b = append(b, `","notBefore":`...)
-	if e.NotBefore.IsZero() {
-		b = append(b, "null"...)
-	} else {
-		b = append(b, '"')
-		b = e.NotBefore.UTC().AppendFormat(b, time.RFC3339Nano)
-		b = append(b, '"')
-	}
-	b = appendIntKey(b, `,"priority":`, e.Priority)
-	b = appendIntKey(b, `,"attempt":`, e.Attempt)
-	b = appendIntKey(b, `,"maxRetries":`, e.MaxRetries)
-	b = append(b, `,"visibilityTimeout":`...)
-	if e.VisibilityTimeout <= 0 {
-		b = append(b, "null"...)
-	} else {
-		b = strconv.AppendInt(b, e.VisibilityTimeout.Milliseconds(), 10)
-	}
-	b = append(b, `,"queue":`...)
-	b = appendString(b, e.Queue)
-	b = append(b, `,"meta":`...)
-	if len(e.Meta) == 0 {
-		return append(b, "{}}"...), nil
-	}
-	meta, err := json.Marshal(e.Meta) // sorts the keys
-	if err != nil {
-		return nil, &Error{Code: CodeInvalid, Message: "encode the task's meta", Err: err}
-	}
-	return append(append(b, meta...), '}'), nil
-}
-
-func appendIntKey(b []byte, key string, n int) []byte {
-	return strconv.AppendInt(append(b, key...), int64(n), 10)
-}
-
-func appendHeaders(b []byte, h map[string]string) ([]byte, error) {
-	if len(h) == 0 {
-		return append(b, "{}"...), nil
-	}
-	out, err := json.Marshal(h)
-	if err != nil {
-		return nil, &Error{Code: CodeInvalid, Message: "encode the task's headers", Err: err}
-	}
-	return append(b, out...), nil
-}
-
-// appendString quotes plain text itself and leaves the rest to encoding/json.
-func appendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			quoted, _ := json.Marshal(s) // a string always marshals
-			return append(b, quoted...)
-		}
-	}
-	b = append(b, '"')
-	b = append(b, s...)
-	return append(b, '"')
-}
-
-// UnmarshalJSON reads the wire form. Everything but name may be missing.
-//
-//   - Errors: ErrCorrupt when it is not an envelope, ErrIncompatible when a
-//     newer version of stem wrote it.
-func (e *Envelope) UnmarshalJSON(data []byte) error {
-	w := wireEnvelope{V: EnvelopeVersion, Queue: DefaultQueue}
-	if err := json.Unmarshal(data, &w); err != nil {
-		return &Error{Code: CodeCorrupt, Message: "decode envelope", Err: err}
-	}
-	if w.V > EnvelopeVersion {
-		return &Error{
-			Code:    CodeIncompatible,
-			Message: fmt.Sprintf("decode envelope: version %d is newer than this stem knows (%d)", w.V, EnvelopeVersion),
-			Hint:    "upgrade this worker",
-		}
-	}
-	if w.Name == "" {
-		return Errorf(CodeCorrupt, "decode envelope: it has no task name")
-	}
-	if args := bytes.TrimSpace(w.Args); len(args) > 0 && args[0] != '{' && !bytes.Equal(args, []byte("null")) {
-		return Errorf(CodeCorrupt, "decode envelope: args is not an object")
-	}
-	*e = Envelope{
-		ID: w.ID, Name: w.Name, Args: w.Args, Headers: w.Headers, EnqueuedAt: w.EnqueuedAt,
-		Priority: w.Priority, Attempt: w.Attempt, MaxRetries: w.MaxRetries, Queue: w.Queue, Meta: w.Meta,
-	}
-	if w.NotBefore != nil {
-		e.NotBefore = *w.NotBefore
-	}
-	if w.VisibilityTimeout != nil && *w.VisibilityTimeout > 0 {
-		e.VisibilityTimeout = time.Duration(*w.VisibilityTimeout) * time.Millisecond
-	}
-	return nil
-}
-
 // Validate reports what is wrong with the envelope, if anything: the grammar
 // of its id, name and queue, the ranges of its numbers, and arguments that are
 // not one JSON object.
@@ -238,8 +99,18 @@ func (e *Envelope) Validate() error {
 		return Errorf(CodeInvalid, fmt.Sprintf("max retries %d is negative", e.MaxRetries))
 	case e.VisibilityTimeout < 0:
 		return Errorf(CodeInvalid, "visibility timeout is negative")
+	case !writableTime(e.EnqueuedAt) || !writableTime(e.NotBefore):
+		return Errorf(CodeInvalid, "a time is before the year 0 or after 9999")
+	case len(e.Args) > 0 && (objectEnd(e.Args) != len(e.Args) || !json.Valid(e.Args)):
+		return &Error{Code: CodeInvalid, Message: "arguments are not one JSON object", Hint: `pass an object, such as {"to": "ann@example.org"}`}
 	}
 	return nil
+}
+
+// writableTime reports whether RFC 3339, with its four digits, can express t.
+func writableTime(t time.Time) bool {
+	y := t.UTC().Year()
+	return 0 <= y && y <= 9999
 }
 
 // Clone returns a copy whose maps may be changed freely; Args and the values of

@@ -147,10 +147,17 @@ func (o TaskOptions) Validate() error {
 		return Errorf(CodeInvalid, fmt.Sprintf("max retries %d is negative", *o.MaxRetries))
 	case Value(o.Concurrency) < 0:
 		return Errorf(CodeInvalid, fmt.Sprintf("concurrency %d is negative", *o.Concurrency))
+	case !validRate(o.Rate) || !validRate(o.GroupRate):
+		return &Error{Code: CodeInvalid, Message: "rate has a negative number or no period", Hint: `write it like "10/s"`}
 	case o.Retry != nil && (o.Retry.Backoff < 0 || o.Retry.Cap < 0 || Value(o.Retry.Max) < 0):
 		return Errorf(CodeInvalid, "retry policy has a negative value")
 	case o.Unique != nil && o.Unique.For < 0:
 		return Errorf(CodeInvalid, "unique for is negative")
 	}
 	return nil
+}
+
+// validRate accepts no rate (zero) and whole ones.
+func validRate(r *Rate) bool {
+	return r == nil || *r == Rate{} || r.N > 0 && r.Per > 0
 }

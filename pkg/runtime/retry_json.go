@@ -20,7 +20,7 @@ type wireRetry struct {
 // milliseconds. Go matchers do not travel.
 func (p RetryPolicy) MarshalJSON() ([]byte, error) {
 	return json.Marshal(wireRetry{
-		Max: p.Max, BackoffMs: p.Backoff.Milliseconds(), CapMs: p.Cap.Milliseconds(),
+		Max: p.Max, BackoffMs: ceilMillis(p.Backoff), CapMs: ceilMillis(p.Cap),
 		Backoff: !p.Constant, Jitter: !p.NoJitter, RetryFor: p.RetryFor, DontRetryFor: p.DontRetryFor,
 	})
 }
@@ -33,8 +33,13 @@ func (p *RetryPolicy) UnmarshalJSON(data []byte) error {
 	}
 	*p = RetryPolicy{
 		Max:     w.Max,
-		Backoff: time.Duration(w.BackoffMs) * time.Millisecond, Cap: time.Duration(w.CapMs) * time.Millisecond,
+		Backoff: fromMillis(w.BackoffMs), Cap: fromMillis(w.CapMs),
 		Constant: !w.Backoff, NoJitter: !w.Jitter, RetryFor: w.RetryFor, DontRetryFor: w.DontRetryFor,
 	}
 	return nil
+}
+
+// fromMillis keeps what others wrote within what a duration can hold.
+func fromMillis(ms int64) time.Duration {
+	return time.Duration(min(max(ms, 0), maxMillis)) * time.Millisecond
 }
