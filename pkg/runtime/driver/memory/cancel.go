@@ -28,8 +28,7 @@ func (b broker) Cancel(ctx context.Context, rs []runtime.Revocation) ([]runtime.
 func (s *store) revoke(r runtime.Revocation) runtime.CancelResult {
 	t := s.tasks[r.TaskID]
 	if t == nil {
-		s.remember(r)
-		return runtime.CancelResult{}
+		return s.revokeAbsent(r)
 	}
 	res := runtime.CancelResult{Was: t.State}
 	switch {
@@ -42,6 +41,16 @@ func (s *store) revoke(r runtime.Revocation) runtime.CancelResult {
 		res.Ended = true
 	}
 	return res
+}
+
+// revokeAbsent answers for a task that is done, and remembers the order for one
+// that may still come.
+func (s *store) revokeAbsent(r runtime.Revocation) runtime.CancelResult {
+	if known := s.stored(r.TaskID); known != nil {
+		return runtime.CancelResult{Was: known.State}
+	}
+	s.remember(r)
+	return runtime.CancelResult{}
 }
 
 // flag orders the end of a task in a worker's hands. A second order changes

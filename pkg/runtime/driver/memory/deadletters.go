@@ -30,7 +30,7 @@ func (p deadLetters) List(ctx context.Context, q runtime.DeadQuery) ([]runtime.D
 }
 
 func deadLetter(t *task) runtime.DeadLetter {
-	d := runtime.DeadLetter{Task: t.record(), Body: bytes.Clone(t.Body)}
+	d := runtime.DeadLetter{Task: briefCopy(&t.TaskRecord), Body: bytes.Clone(t.Body)}
 	if d.Envelope, d.Err = decode(t.raw); d.Err != nil {
 		d.Raw = bytes.Clone(t.raw)
 	}
@@ -126,9 +126,7 @@ func (s *store) replay(r *runtime.Replay, next []byte) runtime.PublishResult {
 // revive begins a new life of a dead letter: what its old one has cost it is
 // forgotten, also the time by which it should have begun.
 func (s *store) revive(t *task, notBefore time.Time) {
-	t.endSeq = 0
-	s.ended.drop()
-	s.dead.drop()
+	s.exhume(t)
 	t.State, t.Reason, t.Error, t.Worker = runtime.StateQueued, "", "", ""
 	t.FinishedAt, t.ExpiresAt, t.DueAt = time.Time{}, time.Time{}, notBefore.UTC()
 	t.Losses = 0
@@ -150,8 +148,16 @@ func (p deadLetters) Purge(ctx context.Context, ids []string, by, reason string)
 			continue
 		}
 		p.auditTask(t, runtime.AuditPurge, by, reason)
-		p.forget(t)
+		p.purge(t)
 		n++
 	}
 	return n, nil
+}
+
+func (s *store) purge(t *task) {
+	s.exhume(t)
+	*s.queue(t.Queue).count(t.Place)--
+	t.Place = runtime.PlaceDone // it is listed no more
+	s.listed.drop()
+	delete(s.tasks, t.ID)
 }

@@ -25,49 +25,52 @@ func (s *store) end(t *task, e ending) {
 	t.FinishedAt, t.LimitKey = s.now, ""
 	t.revoked, t.acked, t.started, t.paid = nil, false, false, false
 
-	q := s.queue(t.Queue)
-	s.ended.put(t.endSeq, t)
-	if e.state == runtime.StateFailed {
-		q.stat.Failed++
-		s.dead.put(t.endSeq, t)
-		s.move(t, runtime.PlaceDead)
+	if s.queue(t.Queue).tally(e.state); e.state == runtime.StateFailed {
+		s.bury(t)
 	} else {
-		s.finish(q, t, e)
+		s.finish(t, e.keep)
 	}
 	s.freeSlots(t)
 	s.releaseKey(t)
 	s.countInGroup(t)
-	if e.keep < 0 && t.Place == runtime.PlaceDone {
-		s.forget(t)
-	}
 }
 
-// finish puts t among the done; only its record remains, for a while.
-func (s *store) finish(q *queue, t *task, e ending) {
-	if e.state == runtime.StateSucceeded {
+// tally counts an end in the totals, which only grow.
+func (q *queue) tally(s runtime.State) {
+	switch s {
+	case runtime.StateSucceeded:
 		q.stat.Succeeded++
-	} else {
+	case runtime.StateFailed:
+		q.stat.Failed++
+	default:
 		q.stat.Cancelled++
 	}
-	if e.keep == 0 {
-		e.keep = runtime.DefaultKeep
-	}
-	t.KeepUntil = s.now.Add(e.keep)
-	t.raw, t.uses = nil, nil
-	s.move(t, runtime.PlaceDone)
-	s.listed.drop()
 }
 
-// forget removes the record of a task that is done, or a dead letter.
-func (s *store) forget(t *task) {
-	dead := t.Place == runtime.PlaceDead
-	s.leave(s.queue(t.Queue), t)
-	t.Place = runtime.PlaceDone // for whoever still has it: nothing may happen to it
+// bury makes t a dead letter, which stays until somebody decides.
+func (s *store) bury(t *task) {
+	s.ended.put(t.endSeq, t.ID)
+	s.dead.put(t.endSeq, t)
+	s.move(t, runtime.PlaceDead)
+}
+
+// exhume takes t out of the dead letters, for a new life or for good.
+func (s *store) exhume(t *task) {
 	t.endSeq = 0
 	s.ended.drop()
-	if dead {
-		s.dead.drop()
-		s.listed.drop()
+	s.dead.drop()
+}
+
+// finish makes t done: its record is kept for a while, and of the rest nothing.
+func (s *store) finish(t *task, keep time.Duration) {
+	if keep == 0 {
+		keep = runtime.DefaultKeep
 	}
+	t.KeepUntil = s.now.Add(keep)
+	s.move(t, runtime.PlaceDone)
 	delete(s.tasks, t.ID)
+	s.listed.drop()
+	if keep > 0 {
+		s.archive(t)
+	}
 }

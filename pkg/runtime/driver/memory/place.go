@@ -123,8 +123,6 @@ func (s *store) leave(q *queue, t *task) {
 	case runtime.PlaceLeased:
 		s.leases.remove(t)
 		s.unhold(t)
-	case runtime.PlaceDone:
-		s.keeps.remove(t)
 	case runtime.PlaceWaiting:
 		t.in.remove(t)
 	case runtime.PlaceParked:
@@ -148,10 +146,7 @@ func (s *store) join(q *queue, t *task) {
 		s.leases.push(t)
 		t.holder.held.push(t)
 		return
-	case runtime.PlaceDone:
-		s.keeps.push(t)
-		return
-	case runtime.PlaceDead:
+	case runtime.PlaceDead, runtime.PlaceDone:
 		return
 	}
 	if !t.ExpiresAt.IsZero() {

@@ -53,12 +53,12 @@ func (p queues) List(ctx context.Context, q runtime.TaskQuery) ([]runtime.TaskRe
 	defer p.exit()
 	pg := newPage[runtime.TaskRecord](q.Limit)
 	p.listed.upwards(from, func(no uint64, t *task) bool {
-		return !matches(&q, t) || pg.add(no, t.record())
+		return !matches(&q, &t.TaskRecord) || pg.add(no, briefCopy(&t.TaskRecord))
 	})
 	return pg.items, pg.cursor(), nil
 }
 
-func matches(q *runtime.TaskQuery, t *task) bool {
+func matches(q *runtime.TaskQuery, t *runtime.TaskRecord) bool {
 	return (q.Queue == "" || t.Queue == q.Queue) &&
 		(q.Name == "" || t.Name == q.Name) &&
 		(len(q.States) == 0 || slices.Contains(q.States, t.State)) &&
@@ -73,28 +73,35 @@ func (p queues) Locate(ctx context.Context, id string) (runtime.Location, error)
 		return runtime.Location{}, err
 	}
 	defer p.exit()
-	t := p.tasks[id]
-	if t == nil {
+	r := p.stored(id)
+	if r == nil {
 		return runtime.Location{}, errNoTask(id)
 	}
-	at := runtime.Location{Task: t.record()}
-	if t.Place == runtime.PlaceReady {
-		at.Ahead = p.store.queues[t.Queue].before(t)
+	at := runtime.Location{Task: briefCopy(r)}
+	if c := p.liveClaim(r.UniqueKey); c != nil && c.owner != id {
+		at.Owner = c.owner
 	}
-	if l := p.store.limits[t.LimitKey]; l != nil {
+	if t := p.tasks[id]; t != nil {
+		p.locate(&at, t)
+	}
+	return at, nil
+}
+
+// locate fills in what an unfinished task waits for.
+func (s *store) locate(at *runtime.Location, t *task) {
+	if t.Place == runtime.PlaceReady {
+		at.Ahead = s.queue(t.Queue).before(t)
+	}
+	if l := s.limits[t.LimitKey]; l != nil {
 		at.Limit, at.Holders = l.numbers(), l.holderList()
 		if t.Place == runtime.PlaceWaiting {
 			at.Position = l.waiting.position(t)
 		}
 	}
-	if c := p.liveClaim(t.UniqueKey); c != nil && c.owner != id {
-		at.Owner = c.owner
-	}
 	if t.revoked != nil {
 		r := *t.revoked
 		at.Revoked = &r
 	}
-	return at, nil
 }
 
 // Envelope returns the task's envelope as it is stored now.
@@ -112,7 +119,7 @@ func (p queues) rawOf(ctx context.Context, id string) ([]byte, error) {
 	}
 	defer p.exit()
 	t := p.tasks[id]
-	if t == nil || t.raw == nil {
+	if t == nil {
 		return nil, errNoTask(id)
 	}
 	return t.raw, nil

@@ -23,11 +23,11 @@ func (r results) Get(ctx context.Context, ids []string) ([]runtime.TaskRecord, e
 // get returns the record of id with its body; that of an unknown id has no
 // state.
 func (s *store) get(id string) runtime.TaskRecord {
-	t := s.tasks[id]
-	if t == nil {
+	r := s.stored(id)
+	if r == nil {
 		return runtime.TaskRecord{ID: id}
 	}
-	return t.fullRecord()
+	return fullCopy(r)
 }
 
 // Progress stores how far leased tasks are.
@@ -60,8 +60,9 @@ func (r results) List(ctx context.Context, q runtime.TaskQuery) ([]runtime.TaskR
 	}
 	defer r.exit()
 	p := newPage[runtime.TaskRecord](q.Limit)
-	r.ended.downwards(from, func(no uint64, t *task) bool {
-		return !matches(&q, t) || p.add(no, t.record())
+	r.ended.downwards(from, func(no uint64, id string) bool {
+		t := r.stored(id)
+		return !matches(&q, t) || p.add(no, briefCopy(t))
 	})
 	return p.items, p.cursor(), nil
 }

@@ -71,11 +71,11 @@ func (s *store) leased(c runtime.Consumer, l runtime.Lease) *task {
 }
 
 func (s *store) settle(c runtime.Consumer, st *runtime.Settlement, p *prepared) runtime.SettleResult {
-	t := s.tasks[st.Lease.TaskID]
-	if t != nil && t.settledFence == st.Lease.Fence && t.settledAs == st.Outcome {
+	if s.repeated(st) {
 		return runtime.SettleResult{Status: runtime.Repeated, Effects: known(st.Effects)}
 	}
-	if t = s.leased(c, st.Lease); t == nil {
+	t := s.leased(c, st.Lease)
+	if t == nil {
 		return runtime.SettleResult{Status: runtime.LeaseLost}
 	}
 	if p.err != nil {
@@ -91,6 +91,15 @@ func (s *store) settle(c runtime.Consumer, st *runtime.Settlement, p *prepared) 
 		r.Effects = s.commit(p.effects)
 	}
 	return r
+}
+
+// repeated reports whether a settlement is the last one of its task once more.
+func (s *store) repeated(st *runtime.Settlement) bool {
+	if t := s.tasks[st.Lease.TaskID]; t != nil {
+		return t.settledFence == st.Lease.Fence && t.settledAs == st.Outcome
+	}
+	a := s.done[st.Lease.TaskID]
+	return a != nil && a.settledFence == st.Lease.Fence && a.settledAs == st.Outcome
 }
 
 // known answers for effects that were committed by the settlement this one

@@ -20,19 +20,20 @@ type store struct {
 	seq   uint64 // of tasks as they become known, and of their ends
 	fence uint64 // of hand-outs
 
-	tasks   map[string]*task
+	tasks   map[string]*task     // unfinished, and dead letters
+	done    map[string]*archived // ended otherwise; no id is in both
 	queues  map[string]*queue
 	holders map[runtime.Consumer]*holder
 	parked  map[parkKey]*list
 
-	due      *agenda[*task] // delayed, by DueAt
-	leases   *agenda[*task] // leased, by the end of the lease
-	expiries *agenda[*task] // neither leased nor ended, by ExpiresAt
-	keeps    *agenda[*task] // done, by KeepUntil
+	due      *agenda[*task]     // delayed, by DueAt
+	leases   *agenda[*task]     // leased, by the end of the lease
+	expiries *agenda[*task]     // neither leased nor ended, by ExpiresAt
+	keeps    *agenda[*archived] // done, by KeepUntil
 
-	listed shelf[*task] // unfinished tasks and dead letters, by seq
-	ended  shelf[*task] // done and dead, by endSeq
-	dead   shelf[*task] // dead letters, by endSeq
+	listed shelf[*task]  // unfinished tasks and dead letters, by seq
+	dead   shelf[*task]  // dead letters, by endSeq
+	ended  shelf[string] // the ids of both the dead and the done, by endSeq
 
 	groups     map[string]*group
 	deadlines  *agenda[*group] // open groups that have one
@@ -63,20 +64,20 @@ type store struct {
 
 func newStore(clock runtime.Clock) *store {
 	timer := func(t *task) *int { return &t.timer }
-	return &store{
+	s := &store{
 		clock:   clock,
 		tasks:   map[string]*task{},
+		done:    map[string]*archived{},
 		queues:  map[string]*queue{},
 		holders: map[runtime.Consumer]*holder{},
 		parked:  map[parkKey]*list{},
 
 		due:      newAgenda(func(t *task) time.Time { return t.DueAt }, timer),
 		leases:   newAgenda(func(t *task) time.Time { return t.leaseUntil }, timer),
-		keeps:    newAgenda(func(t *task) time.Time { return t.KeepUntil }, timer),
+		keeps:    newAgenda(func(a *archived) time.Time { return a.keepUntil }, func(a *archived) *int { return &a.timer }),
 		expiries: newAgenda(func(t *task) time.Time { return t.ExpiresAt }, func(t *task) *int { return &t.expiry }),
 
 		listed: shelf[*task]{alive: func(no uint64, t *task) bool { return t.seq == no && t.Place != runtime.PlaceDone }},
-		ended:  shelf[*task]{alive: func(no uint64, t *task) bool { return t.endSeq == no }},
 		dead:   shelf[*task]{alive: func(no uint64, t *task) bool { return t.endSeq == no }},
 
 		groups:     map[string]*group{},
@@ -101,6 +102,8 @@ func newStore(clock runtime.Clock) *store {
 		cursors:       map[cursorKey]uint64{},
 		messageExpiry: newAgenda(func(m *message) time.Time { return m.Expires }, func(m *message) *int { return &m.timer }),
 	}
+	s.ended.alive = func(no uint64, id string) bool { return s.endOf(id) == no }
+	return s
 }
 
 func groupTimer(g *group) *int { return &g.timer }

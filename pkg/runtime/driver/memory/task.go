@@ -92,16 +92,16 @@ func decode(raw []byte) (*runtime.Envelope, error) {
 	return &e, nil
 }
 
-// record returns a copy that is the caller's own, without the body.
-func (t *task) record() runtime.TaskRecord {
-	r := t.TaskRecord
-	r.Data, r.Body = bytes.Clone(r.Data), nil
-	return r
+// fullCopy returns a copy of a record that is the caller's own.
+func fullCopy(r *runtime.TaskRecord) runtime.TaskRecord {
+	c := *r
+	c.Data, c.Body = bytes.Clone(r.Data), bytes.Clone(r.Body)
+	return c
 }
 
-// fullRecord returns a copy with the body.
-func (t *task) fullRecord() runtime.TaskRecord {
-	r := t.record()
-	r.Body = bytes.Clone(t.Body)
-	return r
+// briefCopy returns a copy without the body, for lists.
+func briefCopy(r *runtime.TaskRecord) runtime.TaskRecord {
+	c := *r
+	c.Data, c.Body = bytes.Clone(r.Data), nil
+	return c
 }

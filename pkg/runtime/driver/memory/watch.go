@@ -21,7 +21,7 @@ func (s *store) touch(t *task) {
 		return
 	}
 	for w := range s.watches[t.ID] {
-		w.note(t.fullRecord())
+		w.note(fullCopy(&t.TaskRecord))
 	}
 }
 
