@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/stem-jobs/stem/internal/cli/console"
+	"github.com/stem-jobs/stem/internal/cli/printer"
+	"github.com/stem-jobs/stem/pkg/runtime"
+	"github.com/stem-jobs/stem/pkg/stem"
+)
+
+// maxLine bounds one line of --stdin.
+const maxLine = 8 << 20
+
+// stream enqueues one task a line, batch by batch, and prints an id (or a
+// result) for each in the order of the lines. Bad lines are told and skipped.
+func (o *enqueueOptions) stream(ctx context.Context) error {
+	opened, err := o.app.open(ctx)
+	if err != nil {
+		return err
+	}
+	s := &lineStream{o: o, opened: opened}
+	if o.app.console.ErrTTY && !o.app.flags.quiet {
+		s.progress = o.app.console.NewProgress("enqueueing", 0)
+	}
+	err = s.read(ctx)
+	if s.progress != nil {
+		s.progress.Done(true)
+	}
+	if err != nil {
+		return err
+	}
+	if s.bad > 0 {
+		o.app.console.Notef("stem: %d of %d lines were not enqueued", s.bad, s.lines)
+		if s.bad == s.lines {
+			return negative(exitUsage)
+		}
+		return negative(exitPartial)
+	}
+	return nil
+}
+
+// lineStream is a stream in progress.
+type lineStream struct {
+	o        *enqueueOptions
+	opened   *stem.App
+	progress *console.Progress
+	pending  []runtime.Request
+	numbers  []int // the line of each pending request
+	lines    int
+	bad      int
+}
+
+func (s *lineStream) read(ctx context.Context) error {
+	in := bufio.NewReaderSize(s.o.app.console.In, 64<<10)
+	for {
+		text, err := readLine(in)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("read line %d of standard input: %w", s.lines+1, err)
+		}
+		end := err != nil
+		if err := s.line(text); err != nil {
+			return err
+		}
+		// What has come goes before the next read blocks, however slow the writer.
+		if end || len(s.pending) >= s.o.batch || in.Buffered() == 0 {
+			if err := s.flush(ctx); err != nil {
+				return err
+			}
+		}
+		if end {
+			return nil
+		}
+	}
+}
+
+// readLine returns the next line, which may be the last without a newline, then
+// with io.EOF.
+func readLine(in *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		line = append(line, part...)
+		if len(line) > maxLine {
+			return nil, fmt.Errorf("it is longer than %d bytes", maxLine)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
+		}
+	}
+}
+
+func (s *lineStream) line(text []byte) error {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil
+	}
+	s.lines++
+	request, err := parseLine(text)
+	if err != nil {
+		return s.reject(s.lines, err)
+	}
+	s.pending = append(s.pending, request)
+	s.numbers = append(s.numbers, s.lines)
+	return nil
+}
+
+func parseLine(text []byte) (runtime.Request, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	var c call
+	if err := d.Decode(&c); err != nil {
+		return runtime.Request{}, err
+	}
+	return c.request()
+}
+
+// reject tells about a bad line and ends the stream when there are too many.
+func (s *lineStream) reject(line int, err error) error {
+	s.bad++
+	s.o.app.console.Notef("stem: line %d: %s", line, console.Safe(err.Error()))
+	if s.o.maxErrors > 0 && s.bad >= s.o.maxErrors {
+		return &failure{code: exitPartial, err: fmt.Errorf("stopped at line %d: %d bad lines", line, s.bad)}
+	}
+	return nil
+}
+
+func (s *lineStream) flush(ctx context.Context) error {
+	if len(s.pending) == 0 {
+		return nil
+	}
+	requests, numbers := s.pending, s.numbers
+	s.pending, s.numbers = nil, nil
+	if s.o.dryRun {
+		return s.rehearse(ctx, requests, numbers)
+	}
+	ctx, cancel := s.o.app.withTimeout(ctx)
+	defer cancel()
+	results, err := s.opened.Client().EnqueueMany(ctx, requests)
+	if err != nil {
+		return fmt.Errorf("enqueue lines %d to %d: %w", numbers[0], numbers[len(numbers)-1], err)
+	}
+	for i, r := range results {
+		if err := s.tell(numbers[i], newResultView(requests[i].Name, r), r); err != nil {
+			return err
+		}
+	}
+	if s.progress != nil {
+		s.progress.Set(int64(s.lines-s.bad), "")
+	}
+	return nil
+}
+
+func (s *lineStream) tell(line int, v resultView, r runtime.PublishResult) error {
+	if r.Status == runtime.Invalid || r.Status == runtime.Full {
+		err := r.Err
+		if err == nil {
+			err = fmt.Errorf("%s", r.Status)
+		}
+		return s.reject(line, err)
+	}
+	if s.o.app.printer.Structured() {
+		return printer.PrintList(s.perLine(), printer.List[resultView]{Items: []resultView{v}})
+	}
+	return s.o.print(v)
+}
+
+// perLine is the printer for a stream of results: one JSON object a line,
+// whatever structured format was asked for, because the end is not known.
+func (s *lineStream) perLine() *printer.Printer {
+	p := *s.o.app.printer
+	if p.Format == "json" {
+		p.Format = "jsonl"
+	}
+	return &p
+}
+
+// rehearse prepares the requests and publishes nothing.
+func (s *lineStream) rehearse(ctx context.Context, requests []runtime.Request, numbers []int) error {
+	for i, r := range requests {
+		pub, err := s.opened.Client().Prepare(ctx, r)
+		if err != nil {
+			if err := s.reject(numbers[i], err); err != nil {
+				return err
+			}
+			continue
+		}
+		v := resultView{ID: pub.Envelope.ID, Task: r.Name, Status: "valid", DryRun: true}
+		if err := s.tell(numbers[i], v, runtime.PublishResult{Status: runtime.Accepted}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
