@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
@@ -63,68 +65,66 @@ func (c *Client) WaitOne(ctx context.Context, id string) (runtime.TaskRecord, er
 //   - How the tasks ended is in the records; see [Result].
 //   - An id that the store does not know yet is waited for.
 //   - Errors: *TimeoutError when ctx ends; ErrNotFound when a record went before
-//     its end was seen; ErrUnavailable when the store has been away for a
-//     minute; ErrUnsupported. What is known is returned along with all of them.
+//     its end was seen; ErrUnavailable when the store was closed, or has been
+//     away for a minute; ErrUnsupported. What is known is returned along with
+//     all of them.
 func (c *Client) Wait(ctx context.Context, ids ...string) ([]runtime.TaskRecord, error) {
 	if c.backend.Results == nil {
 		return nil, runtime.Errorf(runtime.CodeUnsupported, "this store keeps no results")
 	}
-	watchCtx, stop := context.WithCancel(ctx)
+	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	w := newWatched(ids)
-	err := c.follow(watchCtx, w)
+	changes, err := c.backend.Results.Watch(watching, ids)
+	if err != nil {
+		changes = nil // asking does without
+	}
+	err = c.follow(ctx, w, changes)
 	return w.records(), err
 }
 
 // follow takes in what the store pushes, and what it answers when asked, until
 // all watched tasks have ended.
-func (c *Client) follow(ctx context.Context, w *watched) error {
-	changes, err := c.backend.Results.Watch(ctx, w.ids)
-	if err != nil {
-		changes = nil // asking does without
-	}
+func (c *Client) follow(ctx context.Context, w *watched, changes <-chan runtime.TaskRecord) error {
 	poll := time.NewTicker(c.o.PollEvery)
 	defer poll.Stop()
-	heard := time.Now()
-	for ask := err != nil; ; {
+	patience, heard := outage, time.Now()
+	for ask := changes == nil; len(w.open) > 0 && w.gone == ""; {
 		if ask {
-			if err := c.ask(ctx, w); err == nil {
+			switch err := c.ask(ctx, w); {
+			case err == nil:
 				heard = time.Now()
-			} else if ctx.Err() == nil && (time.Since(heard) > outage || !errors.Is(err, runtime.ErrUnavailable)) {
+			case ctx.Err() != nil: // the select below says so
+			case !errors.Is(err, runtime.ErrUnavailable) || time.Since(heard) >= patience:
 				return fmt.Errorf("wait for tasks: %w", err)
 			}
+			ask = false
+			continue
 		}
-		if w.gone != "" {
-			return &runtime.Error{Code: runtime.CodeNotFound, Message: "the record of task " + w.gone + " went before its end was seen", Hint: "let its result be kept for longer"}
-		}
-		if len(w.open) == 0 {
-			return nil
-		}
-		ask = false
 		select {
 		case t, ok := <-changes:
-			if !ok {
-				changes = nil
-			} else {
+			if ok {
 				w.see(t)
+				continue
 			}
+			// The push ends before its context only when the store is closed: one
+			// last question.
+			changes, patience, ask = nil, 0, true
 		case <-poll.C:
 			ask = true
 		case <-ctx.Done():
 			return &TimeoutError{Last: w.records(), Cause: ctx.Err()}
 		}
 	}
+	return w.lost()
 }
 
 // ask reads the records of the tasks that have not ended.
 func (c *Client) ask(ctx context.Context, w *watched) error {
-	ids := make([]string, 0, len(w.open))
-	for id := range w.open {
-		ids = append(ids, id)
-	}
+	ids := slices.Collect(maps.Keys(w.open))
 	recs, err := c.backend.Results.Get(ctx, ids)
 	for i, t := range recs {
-		t.ID = ids[i]
+		t.ID = ids[i] // an unknown task has an empty record
 		w.see(t)
 	}
 	return err

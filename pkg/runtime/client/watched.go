@@ -33,6 +33,18 @@ func (w *watched) see(t runtime.TaskRecord) {
 	w.last[t.ID] = t
 }
 
+// lost is the error of a task whose end nobody can tell any more.
+func (w *watched) lost() error {
+	if w.gone == "" {
+		return nil
+	}
+	return &runtime.Error{
+		Code:    runtime.CodeNotFound,
+		Message: "the record of task " + w.gone + " went before its end was seen",
+		Hint:    "let its result be kept for longer",
+	}
+}
+
 // records returns what is known, in the order of the ids.
 func (w *watched) records() []runtime.TaskRecord {
 	recs := make([]runtime.TaskRecord, len(w.ids))

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
@@ -15,6 +14,9 @@ const (
 	JSON = "json" // the payload as it is; "" means the same
 	Gzip = "gzip"
 )
+
+// builtin has all of them but JSON, which does nothing.
+var builtin = map[string]Encoder{Gzip: gzipEncoder{}}
 
 // Encoder turns JSON into other JSON and back.
 //
@@ -52,7 +54,7 @@ func NewRegistry(encoders map[string]Encoder) (*Registry, error) {
 		if e == nil {
 			return nil, runtime.Errorf(runtime.CodeInvalid, "encoder "+id+" is nil")
 		}
-		if builtin(id) != nil {
+		if id == JSON || builtin[id] != nil {
 			return nil, &runtime.Error{Code: runtime.CodeExists, Message: "encoder " + id + " is built in", Hint: "give yours another id"}
 		}
 		r.own[id] = e
@@ -166,7 +168,7 @@ func (r *Registry) lookup(id string) (Encoder, error) {
 	if id == "" || id == JSON {
 		return nil, nil
 	}
-	if e := builtin(id); e != nil {
+	if e := builtin[id]; e != nil {
 		return e, nil
 	}
 	if r != nil {
@@ -177,22 +179,6 @@ func (r *Registry) lookup(id string) (Encoder, error) {
 	return nil, &UnknownError{ID: id, Known: r.Known()}
 }
 
-func builtin(id string) Encoder {
-	switch id {
-	case JSON:
-		return identity{}
-	case Gzip:
-		return gzipEncoder{}
-	}
-	return nil
-}
-
-// identity stands for "json" where an Encoder is needed.
-type identity struct{}
-
-func (identity) Encode(p json.RawMessage) (json.RawMessage, error) { return p, nil }
-func (identity) Decode(p json.RawMessage) (json.RawMessage, error) { return p, nil }
-
 func isObject(p json.RawMessage) bool {
 	p = bytes.TrimLeft(p, " \t\r\n")
 	return len(p) > 0 && p[0] == '{'
@@ -201,25 +187,4 @@ func isObject(p json.RawMessage) bool {
 func isNull(p json.RawMessage) bool {
 	p = bytes.TrimSpace(p)
 	return len(p) == 0 || string(p) == "null"
-}
-
-// UnknownError is returned for a payload whose encoder is not registered here.
-// errors.Is finds ErrUnsupported in it.
-type UnknownError struct {
-	ID    string
-	Known []string
-}
-
-// Error names the id and the known ones.
-func (e *UnknownError) Error() string {
-	return fmt.Sprintf("no encoder %q; known are %s", e.ID, strings.Join(e.Known, ", "))
-}
-
-// Unwrap gives the error its code and hint.
-func (e *UnknownError) Unwrap() error {
-	return &runtime.Error{
-		Code:    runtime.CodeUnsupported,
-		Message: "payload encoding is unknown",
-		Hint:    "register the encoder in every program that enqueues, runs or reads such tasks",
-	}
 }
