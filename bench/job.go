@@ -105,13 +105,13 @@ func (j job) runChild(ctx context.Context, result any) error {
 	cmd := exec.CommandContext(ctx, self, "-child", string(text))
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s, phase %s: %w: %s", j, j.Phase, err, bytes.TrimSpace(stderr.Bytes()))
+		return fmt.Errorf("phase %s: %w: %s", j.Phase, err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	if result == nil {
 		return nil
 	}
 	if err := json.Unmarshal(stdout.Bytes(), result); err != nil {
-		return fmt.Errorf("%s, phase %s: decode output: %w", j, j.Phase, err)
+		return fmt.Errorf("phase %s: decode output: %w", j.Phase, err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -54,6 +55,9 @@ func (o options) plan() (plan, error) {
 	if o.quick {
 		p.reps, p.scale, p.syncs = 1, quickScale, []string{syncNormal}
 	}
+	if o.reps < 1 {
+		return p, fmt.Errorf("-reps %d: must be at least 1", o.reps)
+	}
 	for _, s := range p.syncs {
 		if s != syncNormal && s != syncFull {
 			return p, fmt.Errorf("-sync: no level %q; there are %s and %s", s, syncNormal, syncFull)
@@ -93,7 +97,7 @@ func main() {
 		return
 	}
 	if err == nil {
-		err = run(ctx, o)
+		err = run(ctx, o, os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -101,16 +105,16 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o options) error {
+func run(ctx context.Context, o options, stdout io.Writer) error {
 	switch {
 	case o.child != "":
-		return runJob(ctx, o.child, os.Stdout)
+		return runJob(ctx, o.child, stdout)
 	case o.from != "":
 		r, err := readReport(o.from)
 		if err != nil {
 			return err
 		}
-		return publish(r, o)
+		return publish(r, o, stdout)
 	}
 	p, err := o.plan()
 	if err != nil {
@@ -120,15 +124,15 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	return publish(report{Machine: thisMachine(), Reps: p.reps, Scale: p.scale, Outcomes: outcomes}, o)
+	return publish(report{Machine: thisMachine(), Reps: p.reps, Scale: p.scale, Outcomes: outcomes}, o, stdout)
 }
 
 // publish prints the tables and writes the files that were asked for. A page with a failed run is not
 // written.
-func publish(r report, o options) error {
-	fmt.Print(r.tables())
+func publish(r report, o options, stdout io.Writer) error {
+	fmt.Fprint(stdout, r.tables())
 	if o.quick {
-		fmt.Println("\nThis was a smoke run: the ledgers count, the figures do not.")
+		fmt.Fprintln(stdout, "\nThis was a smoke run: the ledgers count, the figures do not.")
 	}
 	if o.jsonOut != "" {
 		text, err := json.MarshalIndent(r, "", " ")

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -27,7 +27,7 @@ func newPayloads(seq, n int) []Payload {
 		payloads[i] = Payload{
 			Seq:  seq + i,
 			At:   now,
-			To:   fmt.Sprintf("user-%07d@example.org", seq+i),
+			To:   "user-" + strconv.Itoa(10_000_000+seq+i) + "@example.org",
 			Kind: "welcome",
 		}
 	}

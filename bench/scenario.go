@@ -42,6 +42,7 @@ type scale struct {
 	EnqueueFor   time.Duration `json:"enqueueFor"`
 	SustainFor   time.Duration `json:"sustainFor"`
 	LatencyTasks int           `json:"latencyTasks"`
+	Settle       time.Duration `json:"settle"` // a started worker has this to become idle
 	IdleFor      time.Duration `json:"idleFor"`
 	Backlogs     [3]int        `json:"backlogs"`
 	BacklogFor   time.Duration `json:"backlogFor"`
@@ -55,19 +56,21 @@ var fullScale = scale{
 	EnqueueFor:   3 * time.Second,
 	SustainFor:   8 * time.Second,
 	LatencyTasks: 300,
+	Settle:       time.Second,
 	IdleFor:      10 * time.Second,
 	Backlogs:     [3]int{1_000, 100_000, 1_000_000},
 	BacklogFor:   3 * time.Second,
-	MemoryTasks:  500_000,
+	MemoryTasks:  200_000,
 }
 
 // quickScale only shows that every part works and every ledger adds up.
 var quickScale = scale{
-	DrainTasks:   300,
-	Cap:          2 * time.Second,
+	DrainTasks:   150,
+	Cap:          time.Second,
 	EnqueueFor:   100 * time.Millisecond,
 	SustainFor:   300 * time.Millisecond,
 	LatencyTasks: 10,
+	Settle:       100 * time.Millisecond,
 	IdleFor:      200 * time.Millisecond,
 	Backlogs:     [3]int{200, 1_000, 5_000},
 	BacklogFor:   200 * time.Millisecond,
@@ -96,10 +99,15 @@ func scenarioNamed(name string) (scenario, error) {
 
 // skips says why c is left out of s; empty when it runs.
 func (s scenario) skips(c column) string {
-	if s.skip == nil {
-		return ""
+	if c.skip != nil {
+		if why := c.skip(s.name); why != "" {
+			return why
+		}
 	}
-	return s.skip(c)
+	if s.skip != nil {
+		return s.skip(c)
+	}
+	return ""
 }
 
 // trial is one run of one scenario on one system: what a scenario's run function works with.

@@ -24,12 +24,6 @@ func enqueueScenario(name, who string, p producers) scenario {
 			{"rate", "tasks/s", higher},
 			{"cpu_per_1k", "CPU ms per 1,000", lower},
 		},
-		skip: func(c column) string {
-			if c.name == "river" {
-				return "its settings matter to workers only"
-			}
-			return ""
-		},
 		run: func(ctx context.Context, r *trial) error {
 			m := startMeter()
 			in, err := p.run(ctx, r, time.Now().Add(r.scale.EnqueueFor))

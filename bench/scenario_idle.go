@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 // idleScenarios: what does a worker cost that has nothing to do?
@@ -19,7 +18,7 @@ func idleScenarios() []scenario {
 			if err := r.system.Start(ctx, 100, r.tally.handle); err != nil {
 				return fmt.Errorf("start worker: %w", err)
 			}
-			r.rest(ctx, time.Second)
+			r.rest(ctx, r.scale.Settle)
 			m := startMeter()
 			r.rest(ctx, r.scale.IdleFor)
 			u := m.stop()

@@ -51,7 +51,7 @@ func (r *trial) latency(ctx context.Context, produce func() error) error {
 	if err := r.system.Start(ctx, 10, handle); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
-	r.rest(ctx, time.Second)
+	r.rest(ctx, r.scale.Settle)
 	if err := produce(); err != nil {
 		return err
 	}

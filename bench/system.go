@@ -65,6 +65,7 @@ type column struct {
 	about      string // settings, for the notes under the table
 	oneProcess bool   // a task enqueued by another process is not seen
 	create     func() System
+	skip       func(scenario string) string // why it is left out there; nil: nowhere
 }
 
 // columns lists every system, in the order of the table.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -29,6 +30,12 @@ func riverColumns() []column {
 			family: "river",
 			about:  "River at its defaults: FetchCooldown 100 ms, FetchPollInterval 1 s; one connection, as its driver asks",
 			create: func() System { return &riverSystem{} },
+			skip: func(scenario string) string {
+				if strings.HasPrefix(scenario, "enq") {
+					return "its settings matter to workers only"
+				}
+				return ""
+			},
 		},
 		{
 			name:   "river-tuned",
