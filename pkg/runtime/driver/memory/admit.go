@@ -50,9 +50,10 @@ func (s *store) admit(t *task) runtime.Verdict {
 	return runtime.Verdict{Until: until}
 }
 
-// putAside ends the lease of a task that has not begun.
+// putAside ends the lease of a task that has not begun: a hand-out that came to
+// nothing does not save it from expiring.
 func (s *store) putAside(t *task, to runtime.Place) {
-	t.State, t.Worker = runtime.StateQueued, ""
+	t.State, t.Worker, t.inTime = runtime.StateQueued, "", false
 	s.move(t, to)
 }
 

@@ -26,6 +26,7 @@ func (p heartbeats) Beat(ctx context.Context, h runtime.Heartbeat, ttl time.Dura
 		return err
 	}
 	defer p.exit()
+	p.forgetSilent()
 	p.beats[h.WorkerID] = beat{incarnation: h.Incarnation, until: p.now.Add(ttl), raw: raw}
 	return nil
 }
@@ -48,21 +49,25 @@ func (p heartbeats) List(ctx context.Context) ([]runtime.Heartbeat, error) {
 	return out, nil
 }
 
-// live collects the heartbeats that last and forgets the others.
 func (p heartbeats) live(ctx context.Context) ([][]byte, error) {
 	if err := p.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer p.exit()
+	p.forgetSilent()
 	var raws [][]byte
-	for id, b := range p.beats {
-		if passed(b.until, p.now) {
-			delete(p.beats, id)
-			continue
-		}
+	for _, b := range p.beats {
 		raws = append(raws, b.raw)
 	}
 	return raws, nil
+}
+
+func (s *store) forgetSilent() {
+	for id, b := range s.beats {
+		if passed(b.until, s.now) {
+			delete(s.beats, id)
+		}
+	}
 }
 
 // Leave removes a worker that stops, unless a newer start of it has taken over.

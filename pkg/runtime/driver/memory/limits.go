@@ -17,6 +17,7 @@ type limit struct {
 	tat      time.Time         // the rate's theoretical arrival time
 	holders  map[*task]time.Time
 	waiting  list
+	timer    int // in store.rates
 }
 
 // limitOf returns the limit of a use and notes its numbers.
@@ -48,10 +49,18 @@ func (l *limit) idle(now time.Time) bool {
 	return l.override == nil && len(l.holders) == 0 && l.waiting.n == 0 && passed(l.tat, now)
 }
 
+// tidy forgets l when that changes nothing.
 func (s *store) tidy(l *limit) {
 	if l.idle(s.now) {
+		s.rates.remove(l)
 		delete(s.limits, l.key)
 	}
+}
+
+// restRate is called when the tokens of l have all come back.
+func (s *store) restRate(l *limit) {
+	s.rates.remove(l)
+	s.tidy(l)
 }
 
 // The rate is the generic cell rate algorithm with a burst of Rate: tokens come
@@ -84,7 +93,9 @@ func (s *store) book(t *task) (slowest *limit, until time.Time) {
 		if free := l.free(); free.After(until) {
 			slowest, until = l, free
 		}
+		s.rates.remove(l)
 		l.tat = later(l.tat, s.now).Add(step(n))
+		s.rates.push(l)
 	}
 	return slowest, until
 }

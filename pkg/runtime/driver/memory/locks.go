@@ -9,13 +9,24 @@ import (
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
 
-// liveLock returns the grant of key that has not run out, or nil.
-func (s *store) liveLock(key string) *runtime.LockGrant {
-	g := s.grants[key]
-	if g == nil || passed(g.Until, s.now) {
+// lock is a grant in force.
+type lock struct {
+	runtime.LockGrant
+	timer int // in store.lockExpiry
+}
+
+// liveLock returns the lock of key, or nil when nobody holds it.
+func (s *store) liveLock(key string) *lock {
+	l := s.held[key]
+	if l == nil || passed(l.Until, s.now) {
 		return nil
 	}
-	return g
+	return l
+}
+
+func (s *store) dropLock(l *lock) {
+	s.lockExpiry.remove(l)
+	delete(s.held, l.Key)
 }
 
 // Acquire takes key for owner. One number for all locks makes the fence of each
@@ -28,13 +39,17 @@ func (p locks) Acquire(ctx context.Context, key, owner string, ttl time.Duration
 		return runtime.LockGrant{}, err
 	}
 	defer p.exit()
-	if g := p.liveLock(key); g != nil {
-		return runtime.LockGrant{}, runtime.Errorf(runtime.CodeExists, "lock "+key+" is held by "+g.Owner)
+	if l := p.liveLock(key); l != nil {
+		return runtime.LockGrant{}, runtime.Errorf(runtime.CodeExists, "lock "+key+" is held by "+l.Owner)
+	}
+	if over := p.held[key]; over != nil {
+		p.dropLock(over)
 	}
 	p.lockFence++
-	g := runtime.LockGrant{Key: key, Owner: owner, Fence: p.lockFence, Until: p.now.Add(ttl)}
-	p.grants[key] = &g
-	return g, nil
+	l := &lock{LockGrant: runtime.LockGrant{Key: key, Owner: owner, Fence: p.lockFence, Until: p.now.Add(ttl)}}
+	p.held[key] = l
+	p.lockExpiry.push(l)
+	return l.LockGrant, nil
 }
 
 func checkLock(key, owner string, ttl time.Duration) error {
@@ -56,12 +71,13 @@ func (p locks) Renew(ctx context.Context, g runtime.LockGrant, ttl time.Duration
 		return runtime.LockGrant{}, err
 	}
 	defer p.exit()
-	held, err := p.heldLock(g)
+	l, err := p.lockOf(g)
 	if err != nil {
 		return runtime.LockGrant{}, err
 	}
-	held.Until = p.now.Add(ttl)
-	return *held, nil
+	l.Until = p.now.Add(ttl)
+	p.lockExpiry.fix(l)
+	return l.LockGrant, nil
 }
 
 // Release frees the lock, if g still holds it.
@@ -70,33 +86,33 @@ func (p locks) Release(ctx context.Context, g runtime.LockGrant) error {
 		return err
 	}
 	defer p.exit()
-	if _, err := p.heldLock(g); err != nil {
+	l, err := p.lockOf(g)
+	if err != nil {
 		return err
 	}
-	delete(p.grants, g.Key)
+	p.dropLock(l)
 	return nil
 }
 
-func (s *store) heldLock(g runtime.LockGrant) (*runtime.LockGrant, error) {
-	held := s.liveLock(g.Key)
-	if held == nil || held.Fence != g.Fence || held.Owner != g.Owner {
+// lockOf returns the lock that g still holds.
+func (s *store) lockOf(g runtime.LockGrant) (*lock, error) {
+	l := s.liveLock(g.Key)
+	if l == nil || l.Fence != g.Fence || l.Owner != g.Owner {
 		return nil, runtime.Errorf(runtime.CodeLeaseLost, "lock "+g.Key+" is no longer held by "+g.Owner)
 	}
-	return held, nil
+	return l, nil
 }
 
-// List returns live locks in the order of their keys, and forgets the others.
+// List returns live locks in the order of their keys.
 func (p locks) List(ctx context.Context, prefix string) ([]runtime.LockGrant, error) {
 	if err := p.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer p.exit()
 	var out []runtime.LockGrant
-	for key, g := range p.grants {
-		if passed(g.Until, p.now) {
-			delete(p.grants, key)
-		} else if strings.HasPrefix(key, prefix) {
-			out = append(out, *g)
+	for key := range p.held {
+		if l := p.liveLock(key); l != nil && strings.HasPrefix(key, prefix) {
+			out = append(out, l.LockGrant)
 		}
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Key < out[j].Key })
@@ -109,10 +125,11 @@ func (p locks) Break(ctx context.Context, key, by, reason string) error {
 		return err
 	}
 	defer p.exit()
-	if p.liveLock(key) == nil {
+	l := p.liveLock(key)
+	if l == nil {
 		return runtime.Errorf(runtime.CodeNotFound, "lock "+key+" is not held")
 	}
-	delete(p.grants, key)
+	p.dropLock(l)
 	p.audit(runtime.AuditEntry{Action: runtime.AuditBreak, Subject: key, By: by, Reason: reason})
 	return nil
 }

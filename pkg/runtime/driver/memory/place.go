@@ -149,7 +149,7 @@ func (s *store) join(q *queue, t *task) {
 	case runtime.PlaceDead, runtime.PlaceDone:
 		return
 	}
-	if !t.ExpiresAt.IsZero() {
+	if !t.ExpiresAt.IsZero() && !t.inTime {
 		s.expiries.push(t)
 	}
 }

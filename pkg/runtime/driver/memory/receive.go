@@ -110,7 +110,8 @@ func (s *store) handOut(t *task, r *runtime.Receive) claimed {
 	}
 	t.leaseUntil = s.now.Add(t.lease)
 	t.holder = s.holderOf(r.Consumer)
-	t.acked, t.started = false, false
+	overdue := t.overdue(s.now)
+	t.acked, t.started, t.inTime = false, false, !overdue
 	t.State, t.Worker, t.StartedAt = runtime.StateRunning, r.Consumer.Worker, s.now
 	t.Deliveries++
 	s.move(t, runtime.PlaceLeased)
@@ -119,7 +120,7 @@ func (s *store) handOut(t *task, r *runtime.Receive) claimed {
 		Deliveries: t.Deliveries,
 		Losses:     t.Losses,
 		Booked:     t.paid && t.hasSlots(),
-		Expired:    !t.ExpiresAt.IsZero() && passed(t.ExpiresAt, s.now),
+		Expired:    overdue,
 	}}
 }
 

@@ -136,6 +136,10 @@ func (h *housekeeping) sweep() {
 	h.note(more)
 	_, more = h.messageExpiry.take(h.now, h.Max, h.drop)
 	h.note(more)
+	_, more = h.lockExpiry.take(h.now, h.Max, h.dropLock)
+	h.note(more)
+	_, more = h.rates.take(h.now, h.Max, h.restRate)
+	h.note(more)
 }
 
 // nextDue is when a task or group will need Recover again. Sweeping old records

@@ -155,9 +155,8 @@ func (s *store) parkTask(t *task, st *runtime.Settlement) {
 		return
 	}
 	s.freeSlots(t)
-	t.State, t.Worker = runtime.StateQueued, ""
 	t.Reason, t.Error = st.Reason, st.Error
-	s.move(t, runtime.PlaceParked)
+	s.putAside(t, runtime.PlaceParked)
 }
 
 // putBack returns a task from a worker's hands to the line, or to its delay

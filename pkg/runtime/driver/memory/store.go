@@ -28,7 +28,7 @@ type store struct {
 
 	due      *agenda[*task]     // delayed, by DueAt
 	leases   *agenda[*task]     // leased, by the end of the lease
-	expiries *agenda[*task]     // neither leased nor ended, by ExpiresAt
+	expiries *agenda[*task]     // waiting for the first hand-out, by ExpiresAt
 	keeps    *agenda[*archived] // done, by KeepUntil
 
 	listed shelf[*task]  // unfinished tasks and dead letters, by seq
@@ -46,12 +46,14 @@ type store struct {
 	orderExpiry *agenda[*order]
 
 	limits  map[string]*limit
+	rates   *agenda[*limit] // limits with a rate in use, by the time it is forgotten
 	watches map[string]map[*watch]bool
 	beats   map[string]beat
 	acts    shelf[runtime.AuditEntry]
 
-	grants    map[string]*runtime.LockGrant
-	lockFence uint64
+	held       map[string]*lock
+	lockExpiry *agenda[*lock]
+	lockFence  uint64
 
 	inForce map[directiveKey]runtime.Directive
 	version int64
@@ -91,11 +93,14 @@ func newStore(clock runtime.Clock) *store {
 		orderExpiry: newAgenda(func(o *order) time.Time { return o.ExpiresAt }, func(o *order) *int { return &o.timer }),
 
 		limits:  map[string]*limit{},
+		rates:   newAgenda(func(l *limit) time.Time { return l.tat }, func(l *limit) *int { return &l.timer }),
 		watches: map[string]map[*watch]bool{},
 		beats:   map[string]beat{},
 		acts:    shelf[runtime.AuditEntry]{alive: func(uint64, runtime.AuditEntry) bool { return true }},
 
-		grants:  map[string]*runtime.LockGrant{},
+		held:       map[string]*lock{},
+		lockExpiry: newAgenda(func(l *lock) time.Time { return l.Until }, func(l *lock) *int { return &l.timer }),
+
 		inForce: map[directiveKey]runtime.Directive{},
 
 		channels:      map[string]*channel{},

@@ -27,6 +27,7 @@ type task struct {
 	leaseUntil time.Time
 	acked      bool                // at most once: a crash fails it
 	started    bool                // known to have begun in this hand-out
+	inTime     bool                // handed out before it expired, so it expires no more
 	revoked    *runtime.Revocation // its end has been ordered
 
 	// The last settlement, to know it again when it is repeated.
@@ -90,6 +91,11 @@ func decode(raw []byte) (*runtime.Envelope, error) {
 		return nil, err
 	}
 	return &e, nil
+}
+
+// overdue reports whether t has expired: it was not handed out in time.
+func (t *task) overdue(now time.Time) bool {
+	return !t.inTime && !t.ExpiresAt.IsZero() && passed(t.ExpiresAt, now)
 }
 
 // fullCopy returns a copy of a record that is the caller's own.
