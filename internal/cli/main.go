@@ -19,6 +19,7 @@ import (
 	"github.com/stem-jobs/stem/internal/cli/console"
 	"github.com/stem-jobs/stem/internal/cli/printer"
 	"github.com/stem-jobs/stem/pkg/runtime"
+	"github.com/stem-jobs/stem/pkg/runtime/config"
 	"github.com/stem-jobs/stem/pkg/stem"
 )
 
@@ -40,7 +41,7 @@ func Main(o Options) (code int) {
 		o.Console = console.System()
 	}
 	a := &app{console: o.Console, options: o}
-	a.printer = &printer.Printer{Console: o.Console, Now: o.Now.Now, YAML: encodeYAML}
+	a.printer = newPrinter(o.Console, o.Now)
 	defer a.recoverBug(&code)
 	ctx, stop := interruptible()
 	defer stop()
@@ -80,4 +81,8 @@ func (a *app) recoverBug(code *int) {
 		f.Close()
 	}
 	fmt.Fprintf(a.console.Err, "stem: a bug in stem ended this command: %s\n  hint:  please report it with the file %s\n", console.Safe(fmt.Sprint(p)), name)
+}
+
+func newPrinter(c *console.Console, now runtime.Clock) *printer.Printer {
+	return &printer.Printer{Console: c, Now: now.Now, YAML: config.EncodeYAML}
 }

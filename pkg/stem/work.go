@@ -39,9 +39,13 @@ func (a *App) Work(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.SoftGrace())
+	grace := a.settings.worker.SoftGrace
+	if grace == 0 {
+		grace = worker.DefaultSoftGrace
+	}
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	if w.Drain(grace, runtime.DrainWarm) != nil {
+	if w.Drain(patient, runtime.DrainWarm) != nil {
 		// An error only says that time is up; the soft drain bounds itself.
 		_ = w.Drain(context.WithoutCancel(ctx), runtime.DrainSoft)
 	}
