@@ -63,7 +63,7 @@ func (s *store) takeSlots(t *task) (full *limit) {
 	var wanted []*limit
 	for _, u := range t.uses {
 		l := s.limitOf(u)
-		switch n := l.numbers().Slots; {
+		switch n := l.numbers(u).Slots; {
 		case n <= 0 || l.holds(t) || slices.Contains(wanted, l):
 		case len(l.holders) >= n:
 			return l
@@ -78,11 +78,14 @@ func (s *store) takeSlots(t *task) (full *limit) {
 	return nil
 }
 
-// hasSlots reports whether t holds every slot that it asked for, so that there
-// is nothing left to admit.
-func (t *task) hasSlots() bool {
+// admitted reports whether t has everything that it asked for, so that it may
+// run when it comes back: its rates are booked and it holds its slots.
+func (s *store) admitted(t *task) bool {
+	if !t.paid {
+		return false
+	}
 	for _, u := range t.uses {
-		if u.Slots > 0 && !slices.ContainsFunc(t.slots, func(l *limit) bool { return l.key == u.Key }) {
+		if l := s.limitOf(u); l.numbers(u).Slots > 0 && !l.holds(t) {
 			return false
 		}
 	}

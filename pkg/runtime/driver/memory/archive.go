@@ -12,23 +12,24 @@ import (
 // what it takes to know a repeated settlement and to let go in time. A store
 // holds a day of them, and as bytes they cost the garbage collector nothing.
 type archived struct {
-	endSeq       uint64
 	id           string
 	record       []byte
 	settledFence uint64
 	settledAs    runtime.Outcome
 	keepUntil    time.Time
 	timer        int // in store.keeps
+	onEnded      spot[string]
 }
 
 // archive keeps the record of t, which is done.
 func (s *store) archive(t *task) {
 	a := &archived{
-		endSeq: t.endSeq, id: t.ID, record: packRecord(&t.TaskRecord),
+		id: t.ID, record: packRecord(&t.TaskRecord),
 		settledFence: t.settledFence, settledAs: t.settledAs, keepUntil: t.KeepUntil,
 	}
 	s.done[t.ID] = a
-	s.ended.put(a.endSeq, a.id)
+	s.seq++
+	a.onEnded = s.ended.put(s.seq, a.id)
 	s.keeps.push(a)
 }
 
@@ -36,7 +37,7 @@ func (s *store) archive(t *task) {
 func (s *store) forget(a *archived) {
 	s.keeps.remove(a)
 	delete(s.done, a.id)
-	s.ended.drop()
+	s.ended.remove(a.onEnded)
 }
 
 // stored returns the record of id as it is, to be read only, or nil.
@@ -48,17 +49,6 @@ func (s *store) stored(id string) *runtime.TaskRecord {
 		return unpackRecord(a.record)
 	}
 	return nil
-}
-
-// endOf returns the number of the end of id, or 0.
-func (s *store) endOf(id string) uint64 {
-	if t := s.tasks[id]; t != nil {
-		return t.endSeq
-	}
-	if a := s.done[id]; a != nil {
-		return a.endSeq
-	}
-	return 0
 }
 
 // recordFields lists the fields of a record by kind, for packing and unpacking

@@ -33,7 +33,7 @@ func (p audits) Append(ctx context.Context, es []runtime.AuditEntry) error {
 
 // List pages through entries, newest first.
 func (p audits) List(ctx context.Context, q runtime.AuditQuery) ([]runtime.AuditEntry, string, error) {
-	from, err := parseCursor(q.Cursor)
+	from, err := parseCursor(q.Cursor, fromNewest)
 	if err != nil {
 		return nil, "", err
 	}

@@ -20,7 +20,7 @@ type channel struct {
 type message struct {
 	runtime.Message
 	no    uint64
-	gone  bool
+	at    spot[*message]
 	timer int // in store.messageExpiry
 }
 
@@ -28,7 +28,6 @@ func (s *store) channel(name string) *channel {
 	c := s.channels[name]
 	if c == nil {
 		c = &channel{name: name, byID: map[string]*message{}, readers: map[*subscriber]bool{}}
-		c.messages.alive = func(_ uint64, m *message) bool { return !m.gone }
 		s.channels[name] = c
 	}
 	return c
@@ -67,7 +66,7 @@ func (s *store) send(m runtime.Message) {
 		m.Sent = s.now
 	}
 	stored := &message{Message: m, no: s.position}
-	c.messages.put(stored.no, stored)
+	stored.at = c.messages.put(stored.no, stored)
 	c.byID[m.ID] = stored
 	if !m.Expires.IsZero() {
 		s.messageExpiry.push(stored)
@@ -85,10 +84,9 @@ func (m *message) expired(now time.Time) bool { return !m.Expires.IsZero() && pa
 // drop removes a message; the subscribers' positions stay where they are.
 func (s *store) drop(m *message) {
 	c := s.channels[m.Channel]
-	m.gone = true
 	s.messageExpiry.remove(m)
 	delete(c.byID, m.ID)
-	c.messages.drop()
+	c.messages.remove(m.at)
 	s.tidyChannel(c)
 }
 

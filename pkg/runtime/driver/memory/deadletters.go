@@ -13,7 +13,7 @@ import (
 
 // List pages through dead letters, oldest first.
 func (p deadLetters) List(ctx context.Context, q runtime.DeadQuery) ([]runtime.DeadLetter, string, error) {
-	from, err := parseCursor(q.Cursor)
+	from, err := parseCursor(q.Cursor, fromOldest)
 	if err != nil {
 		return nil, "", err
 	}
@@ -45,7 +45,7 @@ func (p deadLetters) Count(ctx context.Context, q runtime.DeadQuery) (int64, err
 	defer p.exit()
 	match := deadFilter(&q)
 	var n int64
-	p.dead.upwards(0, func(_ uint64, t *task) bool {
+	p.dead.upwards(fromOldest, func(_ uint64, t *task) bool {
 		if match(t) {
 			n++
 		}
@@ -108,12 +108,8 @@ func (s *store) replay(r *runtime.Replay, next []byte) runtime.PublishResult {
 		err := runtime.Errorf(runtime.CodeInvalid, fmt.Sprintf("replay %s: it cannot move from queue %s to %s", t.ID, t.Queue, r.Next.Queue))
 		return runtime.PublishResult{Status: runtime.Invalid, ID: t.ID, Err: err}
 	}
-	owner, replaced := s.contest(t)
-	if owner != "" {
-		return runtime.PublishResult{Status: runtime.Duplicate, ID: owner}
-	}
-	if replaced != nil {
-		s.end(replaced, ending{state: runtime.StateCancelled, reason: runtime.ReasonReplaced})
+	if c := s.liveClaim(t.UniqueKey); c != nil && c.owner != t.ID {
+		return runtime.PublishResult{Status: runtime.Duplicate, ID: c.owner} // also a newer one that would have replaced it
 	}
 	if next != nil {
 		t.adopt(r.Next, next)
@@ -157,7 +153,6 @@ func (p deadLetters) Purge(ctx context.Context, ids []string, by, reason string)
 func (s *store) purge(t *task) {
 	s.exhume(t)
 	*s.queue(t.Queue).count(t.Place)--
-	t.Place = runtime.PlaceDone // it is listed no more
-	s.listed.drop()
+	s.listed.remove(t.onListed)
 	delete(s.tasks, t.ID)
 }

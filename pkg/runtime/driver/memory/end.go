@@ -19,8 +19,6 @@ type ending struct {
 // end is the one way out, whatever ends a task: the record, the group's count,
 // the unique key and the slots change together.
 func (s *store) end(t *task, e ending) {
-	s.seq++
-	t.endSeq = s.seq
 	t.State, t.Reason, t.Error, t.Worker = e.state, e.reason, e.err, e.worker
 	t.FinishedAt, t.LimitKey = s.now, ""
 	t.revoked, t.acked, t.started, t.paid = nil, false, false, false
@@ -49,16 +47,15 @@ func (q *queue) tally(s runtime.State) {
 
 // bury makes t a dead letter, which stays until somebody decides.
 func (s *store) bury(t *task) {
-	s.ended.put(t.endSeq, t.ID)
-	s.dead.put(t.endSeq, t)
+	s.seq++
+	t.onEnded, t.onDead = s.ended.put(s.seq, t.ID), s.dead.put(s.seq, t)
 	s.move(t, runtime.PlaceDead)
 }
 
 // exhume takes t out of the dead letters, for a new life or for good.
 func (s *store) exhume(t *task) {
-	t.endSeq = 0
-	s.ended.drop()
-	s.dead.drop()
+	s.ended.remove(t.onEnded)
+	s.dead.remove(t.onDead)
 }
 
 // finish makes t done: its record is kept for a while, and of the rest nothing.
@@ -69,7 +66,7 @@ func (s *store) finish(t *task, keep time.Duration) {
 	t.KeepUntil = s.now.Add(keep)
 	s.move(t, runtime.PlaceDone)
 	delete(s.tasks, t.ID)
-	s.listed.drop()
+	s.listed.remove(t.onListed)
 	if keep > 0 {
 		s.archive(t)
 	}

@@ -31,12 +31,12 @@ func (s *store) limitOf(u runtime.LimitUse) *limit {
 	return l
 }
 
-// numbers are those that hold: the operator's, if there are any.
-func (l *limit) numbers() runtime.LimitUse {
+// numbers are those that hold for a use: the operator's, if there are any.
+func (l *limit) numbers(u runtime.LimitUse) runtime.LimitUse {
 	if l.override != nil {
 		return *l.override
 	}
-	return l.declared
+	return u
 }
 
 func (l *limit) holds(t *task) bool {
@@ -68,8 +68,7 @@ func (s *store) restRate(l *limit) {
 // may be taken up to Rate-1 steps ahead of that.
 
 // free returns when the next token may be taken; it can be in the past.
-func (l *limit) free() time.Time {
-	n := l.numbers()
+func (l *limit) free(n runtime.LimitUse) time.Time {
 	if n.Rate <= 0 {
 		return time.Time{}
 	}
@@ -85,12 +84,12 @@ func (s *store) book(t *task) (slowest *limit, until time.Time) {
 	booked := map[*limit]bool{}
 	for _, u := range t.uses {
 		l := s.limitOf(u)
-		n := l.numbers()
+		n := l.numbers(u)
 		if n.Rate <= 0 || n.Per <= 0 || booked[l] {
 			continue
 		}
 		booked[l] = true
-		if free := l.free(); free.After(until) {
+		if free := l.free(n); free.After(until) {
 			slowest, until = l, free
 		}
 		s.rates.remove(l)
@@ -140,8 +139,9 @@ func (p limits) View(ctx context.Context, prefix string) ([]runtime.LimitView, e
 		if !strings.HasPrefix(key, prefix) || l.idle(p.now) {
 			continue
 		}
-		v := runtime.LimitView{Limit: l.numbers(), Overridden: l.override != nil, Holders: l.holderList(), Waiting: int64(l.waiting.n)}
-		if free := l.free(); free.After(p.now) {
+		n := l.numbers(l.declared)
+		v := runtime.LimitView{Limit: n, Overridden: l.override != nil, Holders: l.holderList(), Waiting: int64(l.waiting.n)}
+		if free := l.free(n); free.After(p.now) {
 			v.NextFree = free
 		}
 		out = append(out, v)

@@ -40,7 +40,7 @@ func (Driver) Open(ctx context.Context, storeURL string, o runtime.OpenOptions) 
 	}
 	s := &session{store: st, closed: make(chan struct{})}
 	b := s.backend()
-	b.Info = runtime.StoreInfo{Driver: "memory", URL: storeURL, Schema: runtime.EnvelopeVersion, Created: created}
+	b.Info = runtime.StoreInfo{Driver: "memory", URL: storeURL, Schema: 1, Created: created}
 	b.CloseFunc = func() error {
 		s.once.Do(func() {
 			close(s.closed)

@@ -111,7 +111,7 @@ func (s *store) accept(t *task) {
 		t.EnqueuedAt = s.now
 	}
 	s.tasks[t.ID] = t
-	s.listed.put(t.seq, t)
+	t.onListed = s.listed.put(t.seq, t)
 	s.queue(t.Queue).stat.Enqueued++
 	s.claimKey(t)
 	s.line(t)

@@ -43,7 +43,7 @@ func (s *store) queueNames() []string {
 
 // List pages through unfinished tasks and dead letters, oldest first.
 func (p queues) List(ctx context.Context, q runtime.TaskQuery) ([]runtime.TaskRecord, string, error) {
-	from, err := parseCursor(q.Cursor)
+	from, err := parseCursor(q.Cursor, fromOldest)
 	if err != nil {
 		return nil, "", err
 	}
@@ -93,7 +93,7 @@ func (s *store) locate(at *runtime.Location, t *task) {
 		at.Ahead = s.queue(t.Queue).before(t)
 	}
 	if l := s.limits[t.LimitKey]; l != nil {
-		at.Limit, at.Holders = l.numbers(), l.holderList()
+		at.Limit, at.Holders = l.numbers(l.declared), l.holderList()
 		if t.Place == runtime.PlaceWaiting {
 			at.Position = l.waiting.position(t)
 		}

@@ -119,7 +119,7 @@ func (s *store) handOut(t *task, r *runtime.Receive) claimed {
 		Lease:      runtime.Lease{TaskID: t.ID, Queue: t.Queue, Fence: t.fence, Until: t.leaseUntil},
 		Deliveries: t.Deliveries,
 		Losses:     t.Losses,
-		Booked:     t.paid && t.hasSlots(),
+		Booked:     s.admitted(t),
 		Expired:    overdue,
 	}}
 }

@@ -51,7 +51,7 @@ func (r results) Progress(ctx context.Context, c runtime.Consumer, ps []runtime.
 
 // List pages through ended tasks, newest first.
 func (r results) List(ctx context.Context, q runtime.TaskQuery) ([]runtime.TaskRecord, string, error) {
-	from, err := parseCursor(q.Cursor)
+	from, err := parseCursor(q.Cursor, fromNewest)
 	if err != nil {
 		return nil, "", err
 	}

@@ -95,6 +95,9 @@ func (s *store) settle(c runtime.Consumer, st *runtime.Settlement, p *prepared) 
 
 // repeated reports whether a settlement is the last one of its task once more.
 func (s *store) repeated(st *runtime.Settlement) bool {
+	if st.Lease.Fence == 0 {
+		return false // no hand-out had it
+	}
 	if t := s.tasks[st.Lease.TaskID]; t != nil {
 		return t.settledFence == st.Lease.Fence && t.settledAs == st.Outcome
 	}

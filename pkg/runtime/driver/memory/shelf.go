@@ -1,111 +1,93 @@
 package memory
 
 import (
+	"slices"
 	"sort"
-	"strconv"
-
-	"github.com/stem-jobs/stem/pkg/runtime"
 )
 
 // shelf keeps things under growing numbers, so that a page can begin behind any
 // number, also one that is no longer there: that is what makes pages stable.
 //
-// What is dropped stays until half of the shelf is dead wood; alive tells which
-// is which, from the thing and the number it was put under.
-type shelf[T any] struct {
-	alive func(no uint64, x T) bool
+// It is a row of boards. Who takes a thing off needs its spot; a board that has
+// become empty goes, so the shelf is never much longer than what stands on it.
+type shelf[T any] struct{ boards []*board[T] }
+
+type board[T any] struct {
+	first uint64 // the number its items begin with
 	items []shelved[T]
-	dead  int
+	left  int // items that have not been taken off
 }
 
+// shelved is a thing and its number; 0 is a gap.
 type shelved[T any] struct {
 	no uint64
 	x  T
 }
 
-func (s *shelf[T]) put(no uint64, x T) { s.items = append(s.items, shelved[T]{no, x}) }
+// spot is where a thing stands; the zero spot is nowhere.
+type spot[T any] struct {
+	on *board[T]
+	i  int
+}
 
-// drop says that one thing is no longer alive.
-func (s *shelf[T]) drop() {
-	if s.dead++; s.dead < 64 || s.dead < len(s.items)/2 {
+const boardLength = 512
+
+// put adds x under a number that is higher than all before.
+func (s *shelf[T]) put(no uint64, x T) spot[T] {
+	last := len(s.boards) - 1
+	if last < 0 || len(s.boards[last].items) == boardLength {
+		s.boards = append(s.boards, &board[T]{})
+		last++
+	}
+	b := s.boards[last]
+	if len(b.items) == 0 {
+		b.first = no
+	}
+	b.items = append(b.items, shelved[T]{no, x})
+	b.left++
+	return spot[T]{b, len(b.items) - 1}
+}
+
+// remove takes a thing off and leaves a gap.
+func (s *shelf[T]) remove(at spot[T]) {
+	b := at.on
+	b.items[at.i] = shelved[T]{}
+	if b.left--; b.left > 0 {
 		return
 	}
-	kept := s.items[:0]
-	for _, it := range s.items {
-		if s.alive(it.no, it.x) {
-			kept = append(kept, it)
-		}
+	i := s.behind(b.first) - 1
+	if i == len(s.boards)-1 {
+		b.items = b.items[:0] // it is still being filled
+		return
 	}
-	clear(s.items[len(kept):])
-	s.items, s.dead = kept, 0
+	s.boards = slices.Delete(s.boards, i, i+1)
 }
 
-// upwards calls f for what is alive with a number above no, oldest first, until
-// f returns false.
+// behind returns the index of the first board that begins behind no.
+func (s *shelf[T]) behind(no uint64) int {
+	return sort.Search(len(s.boards), func(i int) bool { return s.boards[i].first > no })
+}
+
+// upwards calls f for what has a number above no, oldest first, until f returns
+// false.
 func (s *shelf[T]) upwards(no uint64, f func(no uint64, x T) bool) {
-	from := sort.Search(len(s.items), func(i int) bool { return s.items[i].no > no })
-	for _, it := range s.items[from:] {
-		if s.alive(it.no, it.x) && !f(it.no, it.x) {
-			return
+	for i := max(s.behind(no)-1, 0); i < len(s.boards); i++ {
+		for _, it := range s.boards[i].items {
+			if it.no > no && !f(it.no, it.x) {
+				return
+			}
 		}
 	}
 }
 
-// downwards calls f for what is alive with a number below no (0: all), newest
-// first, until f returns false.
+// downwards calls f for what has a number below no, newest first, until f
+// returns false.
 func (s *shelf[T]) downwards(no uint64, f func(no uint64, x T) bool) {
-	to := len(s.items)
-	if no > 0 {
-		to = sort.Search(len(s.items), func(i int) bool { return s.items[i].no >= no })
-	}
-	for i := to - 1; i >= 0; i-- {
-		if it := s.items[i]; s.alive(it.no, it.x) && !f(it.no, it.x) {
-			return
+	for i := s.behind(no) - 1; i >= 0; i-- {
+		for _, it := range slices.Backward(s.boards[i].items) {
+			if it.no != 0 && it.no < no && !f(it.no, it.x) {
+				return
+			}
 		}
 	}
-}
-
-// page collects one page of a shelf and the cursor of the next.
-type page[T any] struct {
-	limit int
-	items []T
-	last  uint64
-	more  bool
-}
-
-func newPage[T any](limit int) *page[T] {
-	if limit <= 0 {
-		limit = 100
-	}
-	return &page[T]{limit: min(limit, 1000)}
-}
-
-// add takes x and reports whether the page goes on. The first item too many
-// only tells that there is a next page.
-func (p *page[T]) add(no uint64, x T) bool {
-	if len(p.items) == p.limit {
-		p.more = true
-		return false
-	}
-	p.items, p.last = append(p.items, x), no
-	return true
-}
-
-func (p *page[T]) cursor() string {
-	if !p.more {
-		return ""
-	}
-	return strconv.FormatUint(p.last, 10)
-}
-
-// parseCursor reads what cursor wrote; "" is the beginning.
-func parseCursor(c string) (uint64, error) {
-	if c == "" {
-		return 0, nil
-	}
-	no, err := strconv.ParseUint(c, 10, 64)
-	if err != nil || no == 0 {
-		return 0, runtime.Errorf(runtime.CodeInvalid, "cursor "+strconv.Quote(c)+" is not one of this store's")
-	}
-	return no, nil
 }

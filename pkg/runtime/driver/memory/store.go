@@ -17,7 +17,7 @@ type store struct {
 	clock runtime.Clock
 	now   time.Time
 
-	seq   uint64 // of tasks as they become known, and of their ends
+	seq   uint64 // of tasks as they become known, of their ends and of acts
 	fence uint64 // of hand-outs
 
 	tasks   map[string]*task     // unfinished, and dead letters
@@ -32,8 +32,8 @@ type store struct {
 	keeps    *agenda[*archived] // done, by KeepUntil
 
 	listed shelf[*task]  // unfinished tasks and dead letters, by seq
-	dead   shelf[*task]  // dead letters, by endSeq
-	ended  shelf[string] // the ids of both the dead and the done, by endSeq
+	dead   shelf[*task]  // dead letters, by death
+	ended  shelf[string] // the ids of both the dead and the done, by end
 
 	groups     map[string]*group
 	deadlines  *agenda[*group] // open groups that have one
@@ -66,7 +66,7 @@ type store struct {
 
 func newStore(clock runtime.Clock) *store {
 	timer := func(t *task) *int { return &t.timer }
-	s := &store{
+	return &store{
 		clock:   clock,
 		tasks:   map[string]*task{},
 		done:    map[string]*archived{},
@@ -78,9 +78,6 @@ func newStore(clock runtime.Clock) *store {
 		leases:   newAgenda(func(t *task) time.Time { return t.leaseUntil }, timer),
 		keeps:    newAgenda(func(a *archived) time.Time { return a.keepUntil }, func(a *archived) *int { return &a.timer }),
 		expiries: newAgenda(func(t *task) time.Time { return t.ExpiresAt }, func(t *task) *int { return &t.expiry }),
-
-		listed: shelf[*task]{alive: func(no uint64, t *task) bool { return t.seq == no && t.Place != runtime.PlaceDone }},
-		dead:   shelf[*task]{alive: func(no uint64, t *task) bool { return t.endSeq == no }},
 
 		groups:     map[string]*group{},
 		deadlines:  newAgenda(func(g *group) time.Time { return g.deadline }, groupTimer),
@@ -96,7 +93,6 @@ func newStore(clock runtime.Clock) *store {
 		rates:   newAgenda(func(l *limit) time.Time { return l.tat }, func(l *limit) *int { return &l.timer }),
 		watches: map[string]map[*watch]bool{},
 		beats:   map[string]beat{},
-		acts:    shelf[runtime.AuditEntry]{alive: func(uint64, runtime.AuditEntry) bool { return true }},
 
 		held:       map[string]*lock{},
 		lockExpiry: newAgenda(func(l *lock) time.Time { return l.Until }, func(l *lock) *int { return &l.timer }),
@@ -107,8 +103,6 @@ func newStore(clock runtime.Clock) *store {
 		cursors:       map[cursorKey]uint64{},
 		messageExpiry: newAgenda(func(m *message) time.Time { return m.Expires }, func(m *message) *int { return &m.timer }),
 	}
-	s.ended.alive = func(no uint64, id string) bool { return s.endOf(id) == no }
-	return s
 }
 
 func groupTimer(g *group) *int { return &g.timer }

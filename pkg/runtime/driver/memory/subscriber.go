@@ -58,7 +58,7 @@ func (s *store) startOf(c *channel, sub runtime.Subscription) uint64 {
 	}
 	start := s.position
 	if !sub.From.IsZero() {
-		c.messages.upwards(0, func(no uint64, m *message) bool {
+		c.messages.upwards(fromOldest, func(no uint64, m *message) bool {
 			if m.Sent.Before(sub.From) {
 				return true
 			}
@@ -152,7 +152,7 @@ func (r *subscriber) Commit(ctx context.Context, m runtime.Message) error {
 		return err
 	}
 	defer s.exit()
-	no, err := parseCursor(m.Position)
+	no, err := parseCursor(m.Position, 0)
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,8 @@ import (
 type task struct {
 	runtime.TaskRecord
 
-	seq    uint64 // when it became known; its place in the line for life
-	endSeq uint64 // when it ended; 0: it has not, or its end has been undone
-	raw    []byte // the encoded envelope; nil when it is done
+	seq uint64 // when it became known; its place in the line for life
+	raw []byte // the encoded envelope
 
 	unique     *runtime.Unique
 	maxDepth   int
@@ -39,11 +38,14 @@ type task struct {
 	slots []*limit           // whose slots it occupies
 
 	// Where it is kept: one list at most and one agenda of its place at most,
-	// besides the agenda of expiries.
+	// besides the agenda of expiries; and where it stands on the shelves.
 	in         *list
 	prev, next *task
 	timer      int
 	expiry     int
+	onListed   spot[*task]
+	onDead     spot[*task]
+	onEnded    spot[string]
 }
 
 // newTask checks a publication and encodes it, so that nothing the caller does
