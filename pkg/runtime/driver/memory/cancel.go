@@ -26,7 +26,7 @@ func (b broker) Cancel(ctx context.Context, rs []runtime.Revocation) ([]runtime.
 }
 
 func (s *store) revoke(r runtime.Revocation) runtime.CancelResult {
-	t := s.tasks[r.TaskID]
+	t := s.task(r.TaskID)
 	if t == nil {
 		return s.revokeAbsent(r)
 	}

@@ -43,8 +43,8 @@ func (s testStore) Corrupt(t *testing.T, taskID string) {
 	st := stores.byName[s.name].store
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.tasks[taskID] == nil {
+	if st.task(taskID) == nil {
 		t.Fatalf("corrupt %s: there is no such task", taskID)
 	}
-	st.tasks[taskID].raw = []byte("{not an envelope")
+	st.task(taskID).raw = []byte("{not an envelope")
 }

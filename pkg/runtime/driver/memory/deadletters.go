@@ -100,7 +100,7 @@ func (p deadLetters) Replay(ctx context.Context, rs []runtime.Replay) ([]runtime
 }
 
 func (s *store) replay(r *runtime.Replay, next []byte) runtime.PublishResult {
-	t := s.tasks[r.TaskID]
+	t := s.task(r.TaskID)
 	if t == nil || t.Place != runtime.PlaceDead {
 		return runtime.PublishResult{Status: runtime.Exists, ID: r.TaskID}
 	}
@@ -139,7 +139,7 @@ func (p deadLetters) Purge(ctx context.Context, ids []string, by, reason string)
 	defer p.exit()
 	n := 0
 	for _, id := range ids {
-		t := p.tasks[id]
+		t := p.task(id)
 		if t == nil || t.Place != runtime.PlaceDead {
 			continue
 		}
@@ -154,5 +154,5 @@ func (s *store) purge(t *task) {
 	s.exhume(t)
 	*s.queue(t.Queue).count(t.Place)--
 	s.listed.remove(t.onListed)
-	delete(s.tasks, t.ID)
+	delete(s.known, t.ID)
 }

@@ -47,14 +47,14 @@ func (q *queue) tally(s runtime.State) {
 
 // bury makes t a dead letter, which stays until somebody decides.
 func (s *store) bury(t *task) {
-	s.seq++
-	t.onEnded, t.onDead = s.ended.put(s.seq, t.ID), s.dead.put(s.seq, t)
+	s.shelve(t.entry)
+	t.onDead = s.dead.put(s.seq, t)
 	s.move(t, runtime.PlaceDead)
 }
 
 // exhume takes t out of the dead letters, for a new life or for good.
 func (s *store) exhume(t *task) {
-	s.ended.remove(t.onEnded)
+	s.ended.remove(t.entry.onEnded)
 	s.dead.remove(t.onDead)
 }
 
@@ -65,9 +65,10 @@ func (s *store) finish(t *task, keep time.Duration) {
 	}
 	t.KeepUntil = s.now.Add(keep)
 	s.move(t, runtime.PlaceDone)
-	delete(s.tasks, t.ID)
 	s.listed.remove(t.onListed)
-	if keep > 0 {
-		s.archive(t)
+	if keep < 0 {
+		delete(s.known, t.ID)
+		return
 	}
+	s.archive(t.entry, t.KeepUntil)
 }

@@ -73,7 +73,7 @@ func (s *store) commit(d *draft) []runtime.PublishResult {
 // publish decides about one task: known, in its group, unique, within the
 // queue's depth. Nothing changes before all four are settled.
 func (s *store) publish(t *task) runtime.PublishResult {
-	if s.tasks[t.ID] != nil || s.done[t.ID] != nil {
+	if s.known[t.ID] != nil {
 		return runtime.PublishResult{Status: runtime.Exists, ID: t.ID}
 	}
 	if t.Group != "" && !s.groups[t.Group].has(t.ID) {
@@ -110,7 +110,8 @@ func (s *store) accept(t *task) {
 	if t.EnqueuedAt.IsZero() {
 		t.EnqueuedAt = s.now
 	}
-	s.tasks[t.ID] = t
+	t.entry = &entry{id: t.ID, task: t}
+	s.known[t.ID] = t.entry
 	t.onListed = s.listed.put(t.seq, t)
 	s.queue(t.Queue).stat.Enqueued++
 	s.claimKey(t)

@@ -81,7 +81,7 @@ func (p queues) Locate(ctx context.Context, id string) (runtime.Location, error)
 	if c := p.liveClaim(r.UniqueKey); c != nil && c.owner != id {
 		at.Owner = c.owner
 	}
-	if t := p.tasks[id]; t != nil {
+	if t := p.task(id); t != nil {
 		p.locate(&at, t)
 	}
 	return at, nil
@@ -118,7 +118,7 @@ func (p queues) rawOf(ctx context.Context, id string) ([]byte, error) {
 		return nil, err
 	}
 	defer p.exit()
-	t := p.tasks[id]
+	t := p.task(id)
 	if t == nil {
 		return nil, errNoTask(id)
 	}

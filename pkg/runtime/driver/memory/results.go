@@ -60,8 +60,8 @@ func (r results) List(ctx context.Context, q runtime.TaskQuery) ([]runtime.TaskR
 	}
 	defer r.exit()
 	p := newPage[runtime.TaskRecord](q.Limit)
-	r.ended.downwards(from, func(no uint64, id string) bool {
-		t := r.stored(id)
+	r.ended.downwards(from, func(no uint64, e *entry) bool {
+		t := e.stored()
 		return !matches(&q, t) || p.add(no, briefCopy(t))
 	})
 	return p.items, p.cursor(), nil

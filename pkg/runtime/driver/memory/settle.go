@@ -63,7 +63,7 @@ func encodeNext(e *runtime.Envelope, id string) ([]byte, error) {
 // holds returns the task of a lease that c still has, or nil. Time alone does
 // not end a lease: somebody has to take it back.
 func (s *store) leased(c runtime.Consumer, l runtime.Lease) *task {
-	t := s.tasks[l.TaskID]
+	t := s.task(l.TaskID)
 	if t == nil || t.Place != runtime.PlaceLeased || t.fence != l.Fence || t.holder.consumer != c {
 		return nil
 	}
@@ -81,7 +81,7 @@ func (s *store) settle(c runtime.Consumer, st *runtime.Settlement, p *prepared) 
 	if p.err != nil {
 		return runtime.SettleResult{Status: runtime.Refused, Err: p.err}
 	}
-	t.settledFence, t.settledAs = st.Lease.Fence, st.Outcome
+	t.entry.settledFence, t.entry.settledAs = st.Lease.Fence, st.Outcome
 	if p.result != nil || st.Outcome.Terminal() || st.Outcome == runtime.Retried {
 		t.Body = p.result
 	}
@@ -95,14 +95,8 @@ func (s *store) settle(c runtime.Consumer, st *runtime.Settlement, p *prepared) 
 
 // repeated reports whether a settlement is the last one of its task once more.
 func (s *store) repeated(st *runtime.Settlement) bool {
-	if st.Lease.Fence == 0 {
-		return false // no hand-out had it
-	}
-	if t := s.tasks[st.Lease.TaskID]; t != nil {
-		return t.settledFence == st.Lease.Fence && t.settledAs == st.Outcome
-	}
-	a := s.done[st.Lease.TaskID]
-	return a != nil && a.settledFence == st.Lease.Fence && a.settledAs == st.Outcome
+	e := s.known[st.Lease.TaskID]
+	return e != nil && e.settledFence == st.Lease.Fence && e.settledAs == st.Outcome && st.Lease.Fence != 0
 }
 
 // known answers for effects that were committed by the settlement this one

@@ -20,20 +20,19 @@ type store struct {
 	seq   uint64 // of tasks as they become known, of their ends and of acts
 	fence uint64 // of hand-outs
 
-	tasks   map[string]*task     // unfinished, and dead letters
-	done    map[string]*archived // ended otherwise; no id is in both
+	known   map[string]*entry // every task, by id
 	queues  map[string]*queue
 	holders map[runtime.Consumer]*holder
 	parked  map[parkKey]*list
 
-	due      *agenda[*task]     // delayed, by DueAt
-	leases   *agenda[*task]     // leased, by the end of the lease
-	expiries *agenda[*task]     // waiting for the first hand-out, by ExpiresAt
-	keeps    *agenda[*archived] // done, by KeepUntil
+	due      *agenda[*task]  // delayed, by DueAt
+	leases   *agenda[*task]  // leased, by the end of the lease
+	expiries *agenda[*task]  // waiting for the first hand-out, by ExpiresAt
+	keeps    *agenda[*entry] // done, by KeepUntil
 
 	listed shelf[*task]  // unfinished tasks and dead letters, by seq
 	dead   shelf[*task]  // dead letters, by death
-	ended  shelf[string] // the ids of both the dead and the done, by end
+	ended  shelf[*entry] // the dead and the done, by end
 
 	groups     map[string]*group
 	deadlines  *agenda[*group] // open groups that have one
@@ -68,15 +67,14 @@ func newStore(clock runtime.Clock) *store {
 	timer := func(t *task) *int { return &t.timer }
 	return &store{
 		clock:   clock,
-		tasks:   map[string]*task{},
-		done:    map[string]*archived{},
+		known:   map[string]*entry{},
 		queues:  map[string]*queue{},
 		holders: map[runtime.Consumer]*holder{},
 		parked:  map[parkKey]*list{},
 
 		due:      newAgenda(func(t *task) time.Time { return t.DueAt }, timer),
 		leases:   newAgenda(func(t *task) time.Time { return t.leaseUntil }, timer),
-		keeps:    newAgenda(func(a *archived) time.Time { return a.keepUntil }, func(a *archived) *int { return &a.timer }),
+		keeps:    newAgenda(func(e *entry) time.Time { return e.keepUntil }, func(e *entry) *int { return &e.timer }),
 		expiries: newAgenda(func(t *task) time.Time { return t.ExpiresAt }, func(t *task) *int { return &t.expiry }),
 
 		groups:     map[string]*group{},

@@ -12,8 +12,9 @@ import (
 type task struct {
 	runtime.TaskRecord
 
-	seq uint64 // when it became known; its place in the line for life
-	raw []byte // the encoded envelope
+	entry *entry // under which it is known
+	seq   uint64 // when it became known; its place in the line for life
+	raw   []byte // the encoded envelope
 
 	unique     *runtime.Unique
 	maxDepth   int
@@ -29,10 +30,6 @@ type task struct {
 	inTime     bool                // handed out before it expired, so it expires no more
 	revoked    *runtime.Revocation // its end has been ordered
 
-	// The last settlement, to know it again when it is repeated.
-	settledFence uint64
-	settledAs    runtime.Outcome
-
 	uses  []runtime.LimitUse // what it asked for when it was last admitted
 	paid  bool               // its rates are booked
 	slots []*limit           // whose slots it occupies
@@ -45,7 +42,6 @@ type task struct {
 	expiry     int
 	onListed   spot[*task]
 	onDead     spot[*task]
-	onEnded    spot[string]
 }
 
 // newTask checks a publication and encodes it, so that nothing the caller does

@@ -24,7 +24,7 @@ func (s *store) contest(t *task) (owner string, replaced *task) {
 	if c == nil || c.owner == t.ID {
 		return "", nil
 	}
-	holder := s.tasks[c.owner]
+	holder := s.task(c.owner)
 	if t.unique.Mode != runtime.UniqueReplace || !c.until.IsZero() || holder.Place == runtime.PlaceLeased {
 		return c.owner, nil
 	}

@@ -8,49 +8,6 @@ import (
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
 
-// archived is what remains of a task that is done: its record, encoded, and
-// what it takes to know a repeated settlement and to let go in time. A store
-// holds a day of them, and as bytes they cost the garbage collector nothing.
-type archived struct {
-	id           string
-	record       []byte
-	settledFence uint64
-	settledAs    runtime.Outcome
-	keepUntil    time.Time
-	timer        int // in store.keeps
-	onEnded      spot[string]
-}
-
-// archive keeps the record of t, which is done.
-func (s *store) archive(t *task) {
-	a := &archived{
-		id: t.ID, record: packRecord(&t.TaskRecord),
-		settledFence: t.settledFence, settledAs: t.settledAs, keepUntil: t.KeepUntil,
-	}
-	s.done[t.ID] = a
-	s.seq++
-	a.onEnded = s.ended.put(s.seq, a.id)
-	s.keeps.push(a)
-}
-
-// forget removes the record of a task that is done.
-func (s *store) forget(a *archived) {
-	s.keeps.remove(a)
-	delete(s.done, a.id)
-	s.ended.remove(a.onEnded)
-}
-
-// stored returns the record of id as it is, to be read only, or nil.
-func (s *store) stored(id string) *runtime.TaskRecord {
-	if t := s.tasks[id]; t != nil {
-		return &t.TaskRecord
-	}
-	if a := s.done[id]; a != nil {
-		return unpackRecord(a.record)
-	}
-	return nil
-}
-
 // recordFields lists the fields of a record by kind, for packing and unpacking
 // alike.
 type recordFields struct {
