@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"strings"
@@ -58,6 +59,13 @@ func (d *draft) setHeader(k, v string) {
 		d.Envelope.Headers = map[string]string{}
 	}
 	d.Envelope.Headers[k] = v
+}
+
+func (d *draft) setMetaRaw(k string, v json.RawMessage) {
+	if d.Envelope.Meta == nil {
+		d.Envelope.Meta = map[string]json.RawMessage{}
+	}
+	d.Envelope.Meta[k] = v
 }
 
 func checkKey(what, k string) error {

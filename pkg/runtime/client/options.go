@@ -58,10 +58,12 @@ func (d *draft) setOptions() error {
 	}
 	saysRetries := call.MaxRetries != nil || call.Retry != nil && call.Retry.Max != nil
 	if d.def == nil && !saysRetries {
-		return d.Envelope.SetMeta(runtime.MetaUndefined, true)
+		d.setMetaRaw(runtime.MetaUndefined, isTrue)
 	}
 	return nil
 }
+
+var isTrue = json.RawMessage("true")
 
 // readOptions is the inverse of setOptions.
 func readOptions(e *runtime.Envelope) (runtime.TaskOptions, error) {
@@ -70,6 +72,9 @@ func readOptions(e *runtime.Envelope) (runtime.TaskOptions, error) {
 		if err := c.read(e, &o); err != nil {
 			return o, err
 		}
+	}
+	if err := o.Validate(); err != nil {
+		return o, &runtime.Error{Code: runtime.CodeCorrupt, Message: "decode the task's options", Err: err}
 	}
 	return o, nil
 }
