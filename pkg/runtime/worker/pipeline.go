@@ -1,6 +1,9 @@
 package worker
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+)
 
 // The trip of a delivery through this worker. A stage that returns false has
 // decided what becomes of the job, and the trip ends there.
@@ -33,6 +36,11 @@ func (s *shift) perform(j *job) {
 	}
 	result, err := s.attempt(j)
 	s.finish(j, result, err)
+}
+
+// exited ends a job whose handler has ended its goroutine.
+func (s *shift) exited(j *job) {
+	s.finish(j, nil, errors.New("handler ended its goroutine (runtime.Goexit)"))
 }
 
 // finish settles a job whose handler has returned, unless it was decided while

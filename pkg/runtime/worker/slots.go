@@ -16,9 +16,10 @@ import (
 // Its slot is taken until the handler has returned. Usually the handler returns
 // first; a job that is decided while its handler still runs is detached.
 type slots struct {
-	owner string // of the slots, for their labels
-	limit int
-	run   func(*job)
+	owner  string // of the slots, for their labels
+	limit  int
+	run    func(*job)
+	exited func(*job) // for a job whose run did not return
 
 	mu       sync.Mutex
 	window   window
@@ -36,9 +37,9 @@ type slots struct {
 	empty   chan struct{} // closed when nothing is held either
 }
 
-func newSlots(owner string, limit, prefetch int, run func(*job)) *slots {
+func newSlots(owner string, limit, prefetch int, run, exited func(*job)) *slots {
 	return &slots{
-		owner: owner, limit: limit, run: run, window: newWindow(prefetch),
+		owner: owner, limit: limit, run: run, exited: exited, window: newWindow(prefetch),
 		room: make(chan struct{}, 1), idle: make(chan struct{}), empty: make(chan struct{}),
 	}
 }
@@ -104,7 +105,8 @@ func (p *slots) enter(js []*job) {
 func (p *slots) work(in *slot, j *job) {
 	in.label()
 	defer func() {
-		if j != nil { // the handler ended the goroutine, by runtime.Goexit
+		if j != nil { // the handler ended this goroutine, by runtime.Goexit
+			p.exited(j)
 			p.replace(in, j)
 		}
 	}()
