@@ -29,14 +29,11 @@ func (s *shift) fetchUntilAsked() error {
 		err := s.fetch(ctx)
 		switch {
 		case err == nil:
-			s.unready.Store(nil)
 			trouble.over()
 		case ctx.Err() != nil:
 		case errors.Is(err, runtime.ErrInvalid) || errors.Is(err, runtime.ErrUnsupported):
 			return fmt.Errorf("fetch tasks: %w", err)
 		default:
-			why := err.Error()
-			s.unready.Store(&why)
 			trouble.wait(ctx, err)
 		}
 	}

@@ -135,15 +135,16 @@ func (r *rig) get(id string) runtime.TaskRecord {
 	return rs[0]
 }
 
-// until waits, in virtual time, for cond.
+// until waits, in virtual time, for cond; it looks often at first.
 func (r *rig) until(what string, cond func() bool) {
 	r.t.Helper()
-	for range 360_000 { // a virtual hour
+	step := 10 * time.Millisecond
+	for end := time.Now().Add(time.Hour); time.Now().Before(end); step = min(step+step/20, 250*time.Millisecond) {
 		synctest.Wait()
 		if cond() {
 			return
 		}
-		<-time.After(10 * time.Millisecond)
+		<-time.After(step)
 	}
 	r.t.Fatalf("%s: not within a virtual hour", what)
 }

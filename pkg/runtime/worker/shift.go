@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,7 +29,7 @@ type shift struct {
 	progress   flush.Batcher[runtime.Progress, bool]
 	pauses     pauses
 	stats      stats
-	unready    atomic.Pointer[string] // why the store cannot be read
+	outages    outages
 
 	ops    context.Context // of calls to the store: outlives Run's own, until everything is given back
 	endOps context.CancelFunc
@@ -120,8 +119,8 @@ func (s *shift) state() runtime.RoleState {
 	st := runtime.RoleState{Running: true, Draining: s.draining(), Active: s.slots.running(), Ready: true}
 	if st.Draining != 0 {
 		st.Ready, st.Reason = false, "draining"
-	} else if why := s.unready.Load(); why != nil {
-		st.Ready, st.Reason = false, *why
+	} else if why := s.outages.why(); why != "" {
+		st.Ready, st.Reason = false, why
 	}
 	return st
 }
