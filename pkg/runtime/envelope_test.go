@@ -133,7 +133,9 @@ func TestEnvelopeRefused(t *testing.T) {
 }
 
 func TestEnvelopeValidate(t *testing.T) {
-	if err := fullEnvelope().Validate(); err != nil {
+	good := fullEnvelope()
+	good.Args = json.RawMessage(`{"quoted":"\\\"}{","a":[{}]}`)
+	if err := good.Validate(); err != nil {
 		t.Fatalf("a good envelope: %v", err)
 	}
 	cases := map[string]func(*runtime.Envelope){

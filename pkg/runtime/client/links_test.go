@@ -96,6 +96,9 @@ func TestLinkTimes(t *testing.T) {
 			if !got.NotBefore.Equal(x.due) || !got.ExpiresAt.Equal(x.tooLate) {
 				t.Errorf("due %s, expires %s", got.NotBefore, got.ExpiresAt)
 			}
+			if at := meta(got, runtime.MetaExpiresAt); at != "" {
+				t.Errorf("the envelope says it expires at %s, counted from its parent's start", at)
+			}
 		})
 	}
 }

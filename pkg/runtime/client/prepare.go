@@ -39,8 +39,8 @@ type draft struct {
 
 func (c *Client) prepare(r runtime.Request, from *parent, links *int) (runtime.Publication, error) {
 	d := &draft{client: c, r: r, def: c.o.Registry.Lookup(r.Name), from: from, links: links}
-	// The order matters: a unique key is made of the logical arguments and the
-	// tenant, and links inherit from the finished envelope.
+	// The order matters: a unique key wants the tenant header, and links inherit
+	// from the finished envelope.
 	for _, step := range [...]func(*draft) error{
 		(*draft).merge, (*draft).setID, (*draft).setHeaders, (*draft).setUnique, (*draft).setArgs, (*draft).setTimes,
 		(*draft).setMeta, (*draft).setOptions, (*draft).setLineage, (*draft).setLinks, (*draft).check,

@@ -270,13 +270,14 @@ func TestWaitEndsWhenTheStoreIsClosed(t *testing.T) {
 
 func TestWaitThroughAnOutage(t *testing.T) {
 	cases := map[string]struct {
-		failure *runtime.Error
-		lasts   time.Duration
-		want    error
+		after, lasts time.Duration
+		failure      *runtime.Error
+		want         error
 	}{
-		"short":         {runtime.ErrUnavailable, 30 * time.Second, nil},
-		"long":          {runtime.ErrUnavailable, time.Hour, runtime.ErrUnavailable},
-		"another error": {runtime.ErrCorrupt, time.Hour, runtime.ErrCorrupt},
+		"short":         {0, 30 * time.Second, runtime.ErrUnavailable, nil},
+		"later, short":  {10 * time.Minute, 30 * time.Second, runtime.ErrUnavailable, nil},
+		"long":          {0, time.Hour, runtime.ErrUnavailable, runtime.ErrUnavailable},
+		"another error": {0, time.Hour, runtime.ErrCorrupt, runtime.ErrCorrupt},
 	}
 	for name, x := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -286,6 +287,7 @@ func TestWaitThroughAnOutage(t *testing.T) {
 				c := client.New(b, client.Options{})
 				enqueue(t, c, "a")
 				w := wait(t.Context(), c, "a")
+				<-time.After(x.after)
 				u.broken.Store(x.failure)
 				end(t, b, succeeded(t, `1`))
 				over := time.AfterFunc(x.lasts, func() { u.broken.Store(nil) })
