@@ -134,6 +134,7 @@ func admitBooked(e *env) {
 	ds := e.take("a", "b")
 	e.runs(perMinute(1), ds[0])
 	e.booked(perMinute(1), ds[1], e.after(time.Minute))
+	e.end(runtime.Succeeded, ds[0])
 	e.pass(59 * time.Second)
 	e.takeNone()
 	e.pass(time.Second)
@@ -155,10 +156,10 @@ func admitBookingsLineUp(e *env) {
 	for i, d := range ds[2:] {
 		e.booked(perMinute(2), d, e.after(time.Duration(i+1)*30*time.Second))
 	}
+	e.end(runtime.Succeeded, ds[:2]...)
 	for _, id := range ids[2:] {
 		e.pass(30 * time.Second)
-		e.extend(w2)
-		e.wantIDs(deliveredIDs(e.receiveAs(w2, 10)), id)
+		e.end(runtime.Succeeded, e.takeOne(id))
 	}
 }
 

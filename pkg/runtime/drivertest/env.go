@@ -32,11 +32,15 @@ var (
 	w1again = runtime.Consumer{Worker: "w1", Incarnation: "2"}
 )
 
-func newEnv(t *testing.T, h Harness) *env {
+// newEnv makes a world of its own; a nil clock is the machine's.
+func newEnv(t *testing.T, h Harness, clock *Clock) *env {
 	ctx, cancel := context.WithTimeout(t.Context(), caseTimeout)
 	t.Cleanup(cancel)
-	clock := NewClock()
-	e := &env{T: t, ctx: ctx, clock: clock, store: h.New(t, clock.Now)}
+	var now runtime.Clock
+	if clock != nil {
+		now = clock.Now
+	}
+	e := &env{T: t, ctx: ctx, clock: clock, store: h.New(t, now)}
 	e.Backend = e.open()
 	return e
 }

@@ -13,6 +13,8 @@ func Run(t *testing.T, h Harness) {
 			t.Run(s.name, func(t *testing.T) { s.run(t, h) })
 		}
 	})
+	t.Run("Concurrency", func(t *testing.T) { runConcurrency(t, h) })
+	t.Run("Property", func(t *testing.T) { runProperty(t, h) })
 }
 
 // section is the cases of one port.
@@ -86,7 +88,7 @@ func (s section) run(t *testing.T, h Harness) {
 	for _, c := range s.cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			e := newEnv(t, h)
+			e := newEnv(t, h, NewClock())
 			c.run(e)
 			e.checkBooks()
 		})
