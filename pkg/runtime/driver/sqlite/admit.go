@@ -1,0 +1,229 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/stem-jobs/stem/pkg/runtime"
+)
+
+// Admit grants the rates and slots of leased tasks, or moves the tasks to where
+// they will come back from by themselves.
+func (b broker) Admit(ctx context.Context, c runtime.Consumer, as []runtime.Admission) ([]runtime.Verdict, error) {
+	return write(ctx, b.store, "admit tasks", func(s *step) ([]runtime.Verdict, error) {
+		out := make([]runtime.Verdict, len(as))
+		for i := range as {
+			var err error
+			if out[i], err = s.admit(c, &as[i]); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	})
+}
+
+// admit grants all uses of a task or none. Slots come first: they are held from
+// here on, also while a booked rate runs off, so that the task can run when it
+// comes back without asking again.
+func (s *step) admit(c runtime.Consumer, a *runtime.Admission) (runtime.Verdict, error) {
+	t, err := s.task(`WHERE t.seq = ?`, rowOf(a.Lease))
+	if err != nil {
+		return runtime.Verdict{}, err
+	}
+	if !t.heldBy(c, a.Lease) {
+		return runtime.Verdict{Lost: true}, nil
+	}
+	if ended, err := s.endRevoked(t); err != nil || ended { // revoked before it began: it ends here
+		return runtime.Verdict{Lost: true}, err
+	}
+	if a.Started {
+		t.flags |= flagStarted
+	}
+	t.uses = encodeUses(a.Uses)
+	full, err := s.takeSlots(t, a.Uses)
+	if err != nil {
+		return runtime.Verdict{}, err
+	}
+	if full != "" {
+		return runtime.Verdict{Key: full}, s.wait(t, full)
+	}
+	if t.flags&flagPaid != 0 {
+		return runtime.Verdict{Run: true}, s.save(t)
+	}
+	return s.admitRates(t, a.Uses)
+}
+
+func (s *step) admitRates(t *task, uses []runtime.LimitUse) (runtime.Verdict, error) {
+	slowest, until, err := s.book(uses)
+	if err != nil {
+		return runtime.Verdict{}, err
+	}
+	if slowest == "" {
+		return runtime.Verdict{Run: true}, s.save(t)
+	}
+	t.flags |= flagPaid
+	t.place, t.state = placeDelayed, int64(stateNumber(runtime.StateQueued))
+	t.limitKey, t.due = slowest, until
+	return runtime.Verdict{Until: fromMicros(until)}, s.save(t)
+}
+
+// book takes one token from every rate. When one of them has none left now, it
+// returns the slowest and when its token, taken in advance, comes.
+func (s *step) book(uses []runtime.LimitUse) (slowest string, until int64, err error) {
+	until = s.now
+	var done []string
+	for _, u := range uses {
+		if slices.Contains(done, u.Key) {
+			continue
+		}
+		done = append(done, u.Key)
+		l, err := s.declare(u)
+		if err != nil {
+			return "", 0, err
+		}
+		if l.Rate <= 0 || l.Per <= 0 {
+			continue
+		}
+		if free := l.free(); free > until {
+			slowest, until = l.Key, free
+		}
+		if _, err := s.exec(`UPDATE stem_limits SET tat = ? WHERE key = ?`, max(l.tat, s.now)+l.every(), l.Key); err != nil {
+			return "", 0, err
+		}
+	}
+	return slowest, until, nil
+}
+
+// takeSlots gives t all the slots it asked for, or none and the key of the
+// first limit that has none to spare. Slots it has already are not asked for
+// again.
+func (s *step) takeSlots(t *task, uses []runtime.LimitUse) (full string, err error) {
+	var wanted []string
+	for _, u := range uses {
+		l, err := s.declare(u)
+		if err != nil {
+			return "", err
+		}
+		if l.Slots <= 0 || slices.Contains(wanted, u.Key) {
+			continue
+		}
+		taken, mine, err := s.slots(u.Key, t.seq)
+		if err != nil {
+			return "", err
+		}
+		if mine {
+			continue
+		}
+		if taken >= int64(l.Slots) {
+			return u.Key, nil
+		}
+		wanted = append(wanted, u.Key)
+	}
+	for _, key := range wanted {
+		t.flags |= flagSlots
+		if _, err := s.exec(`INSERT INTO stem_slots (key, seq, since) VALUES (?, ?, ?)`, key, t.seq, s.now); err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// slots counts who holds slots of a limit, and tells whether seq is one of them.
+func (s *step) slots(key string, seq int64) (taken int64, mine bool, err error) {
+	_, err = one(s, `SELECT count(*), coalesce(max(seq = ?2), 0) FROM stem_slots WHERE key = ?1`, func(r row) {
+		taken, mine = r.int(0), r.bool(1)
+	}, key, seq)
+	return taken, mine, err
+}
+
+var nextWait = sqlText(`SELECT coalesce(max(wait_no), 0) + 1 FROM stem_tasks WHERE limit_key = ? AND place = #waiting`)
+
+// wait puts t at the end of a limit's wait list.
+func (s *step) wait(t *task, key string) error {
+	if _, err := one(s, nextWait, func(r row) { t.waitNo = r.int(0) }, key); err != nil {
+		return err
+	}
+	t.place, t.state = placeWaiting, int64(stateNumber(runtime.StateQueued))
+	t.limitKey = key
+	return s.save(t)
+}
+
+// freeSlots gives back the slots of t and hands each to the next in line.
+func (s *step) freeSlots(t *task) error {
+	var keys []string
+	err := s.query(`SELECT key FROM stem_slots WHERE seq = ? ORDER BY key`, func(r row) error {
+		keys = append(keys, r.str(0))
+		return nil
+	}, t.seq)
+	if err != nil {
+		return err
+	}
+	if _, err := s.exec(`DELETE FROM stem_slots WHERE seq = ?`, t.seq); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := s.serve(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serve gives free slots of a limit to those who wait for them, first come,
+// first served. Who gets its slot keeps it while it is in the line again; who
+// lacks the slot of another limit joins the wait list of that one.
+func (s *step) serve(key string) error {
+	for {
+		t, err := s.task(sqlText(`WHERE t.limit_key = ? AND t.place = #waiting ORDER BY t.wait_no LIMIT 1`), key)
+		if err != nil || t == nil {
+			return err
+		}
+		uses, err := decodeUses(t.uses)
+		if err != nil {
+			return err
+		}
+		full, err := s.takeSlots(t, uses)
+		if err != nil || full == key {
+			return err
+		}
+		if full != "" {
+			err = s.wait(t, full)
+		} else {
+			t.place, t.limitKey, t.waitNo = placeReady, nil, nil
+			err = s.save(t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func encodeUses(uses []runtime.LimitUse) string {
+	if len(uses) == 0 {
+		return ""
+	}
+	raw, _ := json.Marshal(uses) // strings and numbers always marshal
+	return string(raw)
+}
+
+func decodeUses(raw string) ([]runtime.LimitUse, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	var uses []runtime.LimitUse
+	if err := json.Unmarshal([]byte(raw), &uses); err != nil {
+		return nil, &runtime.Error{Code: runtime.CodeCorrupt, Message: "decode the limits of a task", Err: err}
+	}
+	return uses, nil
+}
+
+// booked reports whether a task that is handed out need not be admitted: its
+// rates are paid and it has the slots that it asked for.
+func booked(f flags, uses string) bool {
+	if f&flagPaid == 0 || f&flagSlots != 0 {
+		return f&flagPaid != 0
+	}
+	us, err := decodeUses(uses)
+	return err == nil && !slices.ContainsFunc(us, func(u runtime.LimitUse) bool { return u.Slots > 0 })
+}

@@ -1,0 +1,149 @@
+-- A word with # is the number of a place or a state; see place.go.
+-- Times are microseconds since 1970, durations microseconds, NULL is never.
+
+CREATE TABLE stem_meta (
+  key   TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- One row a task, for its whole life. seq is the order in which tasks became
+-- known, and is never given out twice.
+CREATE TABLE stem_tasks (
+  seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+  id            TEXT    NOT NULL,
+  name          TEXT    NOT NULL,
+  queue         TEXT    NOT NULL,
+  priority      INTEGER NOT NULL,
+  place         INTEGER NOT NULL,
+  state         INTEGER NOT NULL,
+  flags         INTEGER NOT NULL DEFAULT 0, -- what its end has to look after; 0 is a plain task
+  attempt       INTEGER NOT NULL,
+  deliveries    INTEGER NOT NULL DEFAULT 0,
+  losses        INTEGER NOT NULL DEFAULT 0,
+  fence         INTEGER NOT NULL DEFAULT 0, -- of the last hand-out
+  settled_fence INTEGER NOT NULL DEFAULT 0, -- of the last settlement, to know it again
+  settled_as    INTEGER NOT NULL DEFAULT 0,
+  consumer      INTEGER,                    -- who holds it
+  lease_until   INTEGER,                    -- where its lease does not end with its consumer's
+  visibility    INTEGER,
+  enqueued      INTEGER NOT NULL,
+  due           INTEGER,
+  expires       INTEGER,
+  expiry        INTEGER,                    -- expires, until it was handed out in time
+  started       INTEGER,
+  finished      INTEGER,
+  updated       INTEGER NOT NULL,
+  end_no        INTEGER,                    -- order in which tasks ended
+  keep_until    INTEGER,
+  wait_no       INTEGER,                    -- order in the wait list of limit_key
+  limit_key     TEXT,
+  uses          TEXT,                       -- limits it asked for, JSON
+  unique_key    TEXT,
+  unique_hold   INTEGER,
+  group_id      TEXT,
+  worker        TEXT,                       -- who ended it
+  reason        TEXT,
+  error         TEXT,
+  percent       REAL,
+  data          BLOB,
+  body          BLOB,                       -- the worker's record of the last attempt
+  envelope      BLOB                        -- NULL when it is done
+);
+
+CREATE UNIQUE INDEX stem_tasks_id ON stem_tasks (id);
+CREATE INDEX stem_tasks_ready     ON stem_tasks (queue, priority DESC, seq) WHERE place = #ready;
+CREATE INDEX stem_tasks_due       ON stem_tasks (due)                       WHERE place = #delayed;
+CREATE INDEX stem_tasks_waiting   ON stem_tasks (limit_key, wait_no)        WHERE place = #waiting;
+CREATE INDEX stem_tasks_parked    ON stem_tasks (queue, name)               WHERE place = #parked;
+CREATE INDEX stem_tasks_leased    ON stem_tasks (consumer)                  WHERE place = #leased;
+CREATE INDEX stem_tasks_dead      ON stem_tasks (end_no)                    WHERE place = #dead;
+CREATE INDEX stem_tasks_ended     ON stem_tasks (end_no)                    WHERE end_no IS NOT NULL;
+CREATE INDEX stem_tasks_kept      ON stem_tasks (keep_until)                WHERE keep_until IS NOT NULL;
+CREATE INDEX stem_tasks_expiring  ON stem_tasks (expiry)                    WHERE expiry IS NOT NULL AND place IN (#ready, #delayed, #waiting, #parked);
+CREATE INDEX stem_tasks_own_lease ON stem_tasks (lease_until)               WHERE lease_until IS NOT NULL AND place = #leased;
+
+-- What a queue holds now and has seen, kept beside the tasks so that nothing
+-- has to be counted.
+CREATE TABLE stem_queues (
+  queue     TEXT PRIMARY KEY,
+  ready     INTEGER NOT NULL,
+  delayed   INTEGER NOT NULL,
+  waiting   INTEGER NOT NULL,
+  parked    INTEGER NOT NULL,
+  leased    INTEGER NOT NULL,
+  dead      INTEGER NOT NULL,
+  enqueued  INTEGER NOT NULL,
+  succeeded INTEGER NOT NULL,
+  failed    INTEGER NOT NULL,
+  cancelled INTEGER NOT NULL,
+  retried   INTEGER NOT NULL,
+  lost      INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- A start of a worker, and until when it may be silent.
+CREATE TABLE stem_consumers (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  worker      TEXT    NOT NULL,
+  incarnation TEXT    NOT NULL,
+  lease_until INTEGER NOT NULL,
+  UNIQUE (worker, incarnation)
+);
+
+-- Who owns a unique key; until is set when the owner has ended and the key is
+-- held on.
+CREATE TABLE stem_claims (
+  key   TEXT PRIMARY KEY,
+  owner TEXT NOT NULL,
+  until INTEGER
+) WITHOUT ROWID;
+CREATE INDEX stem_claims_until ON stem_claims (until) WHERE until IS NOT NULL;
+
+CREATE TABLE stem_groups (
+  id         TEXT PRIMARY KEY,
+  size       INTEGER NOT NULL,
+  succeeded  INTEGER NOT NULL DEFAULT 0,
+  failed     INTEGER NOT NULL DEFAULT 0,
+  cancelled  INTEGER NOT NULL DEFAULT 0,
+  done       TEXT,                          -- published when all succeeded, JSON
+  failing    TEXT,                          -- published when not all did
+  deadline   INTEGER,
+  keep       INTEGER NOT NULL,
+  closed     INTEGER,
+  keep_until INTEGER
+) WITHOUT ROWID;
+CREATE INDEX stem_groups_deadline ON stem_groups (deadline)   WHERE closed IS NULL AND deadline IS NOT NULL;
+CREATE INDEX stem_groups_kept     ON stem_groups (keep_until) WHERE keep_until IS NOT NULL;
+
+CREATE TABLE stem_members (
+  group_id TEXT    NOT NULL,
+  task_id  TEXT    NOT NULL,
+  position INTEGER NOT NULL,
+  ended    INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (group_id, task_id)
+) WITHOUT ROWID;
+CREATE INDEX stem_members_position ON stem_members (group_id, position);
+
+-- Orders to end a task: one in a worker's hands, or one that is not known yet.
+CREATE TABLE stem_orders (
+  task_id   TEXT PRIMARY KEY,
+  reason    TEXT    NOT NULL,
+  by        TEXT    NOT NULL,
+  terminate INTEGER NOT NULL,
+  expires   INTEGER
+) WITHOUT ROWID;
+CREATE INDEX stem_orders_expires ON stem_orders (expires) WHERE expires IS NOT NULL;
+
+CREATE TABLE stem_limits (
+  key        TEXT PRIMARY KEY,
+  declared   TEXT    NOT NULL,              -- the numbers of the last task that asked, JSON
+  override   TEXT,                          -- an operator's numbers, JSON
+  tat        INTEGER NOT NULL DEFAULT 0     -- theoretical arrival time of the rate
+) WITHOUT ROWID;
+
+CREATE TABLE stem_slots (
+  key   TEXT    NOT NULL,
+  seq   INTEGER NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY (key, seq)
+) WITHOUT ROWID;
+CREATE INDEX stem_slots_seq ON stem_slots (seq);

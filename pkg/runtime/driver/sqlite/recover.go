@@ -1,0 +1,284 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stem-jobs/stem/pkg/runtime"
+)
+
+// Recover does one bounded step of what happens by the passing of time. When
+// there is nothing to do it does not take the write lock.
+func (b broker) Recover(ctx context.Context, r runtime.Recover) (runtime.Recovered, error) {
+	if r.Max <= 0 {
+		r.Max = 500
+	}
+	if r.MaxLosses <= 0 {
+		r.MaxLosses = runtime.DefaultMaxLosses
+	}
+	var out runtime.Recovered
+	err := b.writer.do(ctx, op{
+		doing: "recover",
+		idle: func(s *step) (bool, error) {
+			h := housekeeping{step: s, Recover: r}
+			idle, err := h.idle()
+			out = h.out
+			return idle, err
+		},
+		run: func(s *step) error {
+			h := housekeeping{step: s, Recover: r}
+			err := h.all()
+			out = h.out
+			return err
+		},
+	})
+	return out, err
+}
+
+// housekeeping is one call of Recover and what it has done.
+type housekeeping struct {
+	*step
+	runtime.Recover
+	out runtime.Recovered
+}
+
+// all does everything. The order matters: a task that is taken back may have
+// expired, and one that has expired is not made ready first.
+func (h *housekeeping) all() error {
+	for _, f := range []func() error{h.reclaim, h.expire, h.promote, h.unpark, h.closeGroups, h.sweep} {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	next, err := h.nextDue()
+	h.out.NextDue = next
+	return err
+}
+
+// idle reports whether there is nothing to do now, and notes when there will be.
+func (h *housekeeping) idle() (bool, error) {
+	next, err := h.nextDue()
+	if err != nil || !next.IsZero() && next.UnixMicro() <= h.now {
+		return false, err
+	}
+	h.out.NextDue = next
+	for _, q := range h.Queues {
+		names, err := h.releasable(q)
+		if err != nil || len(names) > 0 {
+			return false, err
+		}
+	}
+	old, err := one(h, anythingOld, func(row) {}, h.now)
+	return !old, err
+}
+
+// nextDue is when a task or group will need Recover again. Sweeping old records
+// is never urgent and does not count.
+func (h *housekeeping) nextDue() (time.Time, error) {
+	var next time.Time
+	for _, query := range agenda {
+		_, err := one(h, query, func(r row) {
+			if at := r.time(0); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+				next = at
+			}
+		})
+		if err != nil {
+			return next, err
+		}
+	}
+	return next, nil
+}
+
+// agenda are the times at which something has to happen, each the first entry
+// of an index.
+var agenda = []string{
+	sqlText(`SELECT min(lease_until) FROM stem_consumers c WHERE EXISTS
+	     (SELECT 1 FROM stem_tasks t WHERE t.consumer = c.id AND t.place = #leased AND t.lease_until IS NULL)`),
+	sqlText(`SELECT min(lease_until) FROM stem_tasks WHERE lease_until IS NOT NULL AND place = #leased`),
+	sqlText(`SELECT min(expiry) FROM stem_tasks WHERE expiry IS NOT NULL AND place IN (#ready, #delayed, #waiting, #parked)`),
+	sqlText(`SELECT min(due) FROM stem_tasks WHERE place = #delayed`),
+	`SELECT min(deadline) FROM stem_groups WHERE closed IS NULL AND deadline IS NOT NULL`,
+}
+
+var (
+	overdueOfConsumers = sqlText(`
+WHERE t.place = #leased AND t.lease_until IS NULL
+  AND t.consumer IN (SELECT id FROM stem_consumers WHERE lease_until <= ?1) LIMIT ?2`)
+	overdueOwn = sqlText(`WHERE t.place = #leased AND t.lease_until <= ?1 LIMIT ?2`)
+)
+
+// reclaim takes back the leases of the dead, and those that were short of
+// themselves.
+func (h *housekeeping) reclaim() error {
+	for _, where := range []string{overdueOfConsumers, overdueOwn} {
+		err := h.each(where, h.Max-h.out.Reclaimed, func(t *task) error {
+			still, err := h.outlived(t)
+			if err != nil || still {
+				return err
+			}
+			h.out.Reclaimed++
+			return h.lose(t)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	_, err := h.exec(sqlText(`
+DELETE FROM stem_consumers WHERE lease_until <= ?
+  AND NOT EXISTS (SELECT 1 FROM stem_tasks t WHERE t.consumer = stem_consumers.id AND t.place = #leased)`), h.now)
+	return err
+}
+
+// outlived reports whether the lease of t's consumer has been renewed beyond
+// the end that was once asked for t alone; from then on it has none of its own.
+func (h *housekeeping) outlived(t *task) (bool, error) {
+	if t.leaseUntil == nil || t.visibility != nil {
+		return false, nil
+	}
+	alive, err := one(h, `SELECT 1 FROM stem_consumers WHERE id = ? AND lease_until > ?`, func(row) {}, t.consumer, h.now)
+	if err != nil || !alive {
+		return false, err
+	}
+	t.leaseUntil = nil
+	return true, h.save(t)
+}
+
+// lose decides about a task whose worker has fallen silent. A task that has
+// never been lost is charged a loss; later only one that is known to have begun,
+// so that a poisonous task does not take its neighbours with it.
+func (h *housekeeping) lose(t *task) error {
+	h.queue(t.queue).lost++
+	if t.losses == 0 || t.flags&flagStarted != 0 {
+		t.losses++
+	}
+	t.flags &^= flagPaid
+	dead := ending{state: runtime.StateFailed, worker: t.holder}
+	switch {
+	case t.flags&flagRevoked != 0:
+		_, err := h.endRevoked(t)
+		return err
+	case t.flags&flagAcked != 0:
+		dead.reason, dead.err = runtime.ReasonWorkerLost, "worker "+t.holder+" was lost after it had acknowledged the task early"
+		return h.end(t, dead)
+	case t.losses >= int64(h.MaxLosses):
+		dead.reason, dead.err = runtime.ReasonPoison, fmt.Sprintf("%d workers were lost with the task in hand", t.losses)
+		h.out.Poisoned++
+		return h.end(t, dead)
+	}
+	t.due = nil
+	_, err := h.putBack(t, runtime.StateQueued)
+	return err
+}
+
+var expired = sqlText(`WHERE t.expiry <= ?1 AND t.place IN (#ready, #delayed, #waiting, #parked) ORDER BY t.expiry LIMIT ?2`)
+
+// expire ends what waited for too long, wherever it waits, unless it had been
+// handed out in time.
+func (h *housekeeping) expire() error {
+	return h.each(expired, h.Max, func(t *task) error {
+		h.out.Expired++
+		return h.end(t, ending{state: runtime.StateCancelled, reason: runtime.ReasonExpired})
+	})
+}
+
+// each calls f for at most max of the tasks that a condition on the time
+// selects, and notes when there may be more.
+func (h *housekeeping) each(where string, max int, f func(*task) error) error {
+	ts, err := h.tasks(where, h.now, max)
+	if err != nil {
+		return err
+	}
+	h.note(len(ts) == max)
+	for _, t := range ts {
+		if err := f(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *housekeeping) note(more bool) { h.out.More = h.out.More || more }
+
+var promote = sqlText(`
+UPDATE stem_tasks SET place = #ready, limit_key = NULL, updated = ?1
+WHERE seq IN (SELECT seq FROM stem_tasks WHERE place = #delayed AND due <= ?1 ORDER BY due, seq LIMIT ?2)
+RETURNING queue`)
+
+// promote makes ready what has become due, in one statement: a hundred thousand
+// tasks may be due at once.
+func (h *housekeeping) promote() error {
+	err := h.query(promote, func(r row) error {
+		h.count(r.str(0), placeDelayed, placeReady, 1)
+		h.out.Promoted++
+		return nil
+	}, h.now, h.Max)
+	h.note(h.out.Promoted == h.Max)
+	return err
+}
+
+var unpark = sqlText(`
+UPDATE stem_tasks SET place = #ready, reason = NULL, error = NULL, updated = ?
+WHERE seq IN (SELECT seq FROM stem_tasks WHERE place = #parked AND queue = ? AND name = ? LIMIT ?)`)
+
+// unpark gives parked tasks back that the calling worker knows and serves.
+func (h *housekeeping) unpark() error {
+	for _, queue := range h.Queues {
+		names, err := h.releasable(queue)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			n, err := h.exec(unpark, h.now, queue, name, h.Max-h.out.Unparked)
+			if err != nil {
+				return err
+			}
+			h.count(queue, placeParked, placeReady, n)
+			h.out.Unparked += int(n)
+			h.note(h.out.Unparked == h.Max)
+		}
+	}
+	return nil
+}
+
+var nextParked = sqlText(`SELECT min(name) FROM stem_tasks WHERE place = #parked AND queue = ? AND name > ?`)
+
+// releasable returns the names parked in a queue that the worker knows. It goes
+// from name to name, however many tasks each has.
+func (h *housekeeping) releasable(queue string) ([]string, error) {
+	var known []string
+	for name := ""; ; {
+		found := false
+		_, err := one(h, nextParked, func(r row) { name, found = r.str(0), r[0] != nil }, queue, name)
+		if err != nil || !found {
+			return known, err
+		}
+		if slices.Contains(h.Known, name) {
+			known = append(known, name)
+		}
+	}
+}
+
+// closeGroups ends the groups whose deadline has passed, with the members that
+// have ended by now.
+func (h *housekeeping) closeGroups() error {
+	ids, err := h.column(`SELECT id FROM stem_groups WHERE closed IS NULL AND deadline <= ? ORDER BY deadline LIMIT ?`)
+	for _, id := range ids {
+		if err := h.closeGroup(id); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// column reads at most Max ids that a condition on the time selects.
+func (h *housekeeping) column(query string) ([]string, error) {
+	var out []string
+	err := h.query(query, func(r row) error {
+		out = append(out, r.str(0))
+		return nil
+	}, h.now, h.Max)
+	h.note(len(out) == h.Max)
+	return out, err
+}

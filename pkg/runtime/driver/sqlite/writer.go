@@ -1,0 +1,248 @@
+package sqlite
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/stem-jobs/stem/pkg/runtime"
+)
+
+// writer is the one goroutine of this process that writes. It takes what has
+// gathered, carries it out in one transaction and commits: a single caller waits
+// for nobody, and many share one commit. There is no timer.
+//
+// When one of several operations fails, the transaction is rolled back and each
+// is carried out in one of its own, so that nobody gets another's error.
+type writer struct {
+	conn   *conn
+	clock  runtime.Clock
+	told   func(bells)
+	ops    chan *pending
+	quit   chan struct{} // closed by the store: finish and go
+	closed chan struct{} // closed by the writer: it is gone
+}
+
+// op is one caller's part of a transaction. Both functions may be called more
+// than once; only what the last call of run did is committed.
+//
+//   - idle, if there is one, looks without a lock whether there is anything to
+//     do at all.
+type op struct {
+	doing string // for errors: "publish tasks"
+	idle  func(*step) (bool, error)
+	run   func(*step) error
+}
+
+// pending is an op and its caller.
+type pending struct {
+	op
+	ctx   context.Context
+	state atomic.Int32
+	done  chan error
+}
+
+// An op waits until the writer takes it or its caller leaves. A caller cannot
+// leave once it is taken: what it had done would be done for nobody.
+const (
+	opWaits int32 = iota
+	opTaken
+	opLeft
+)
+
+const (
+	maxTurn  = 256 // operations in one transaction, so that nobody waits for too many others
+	lockWait = 15 * time.Second
+)
+
+func newWriter(c *conn, clock runtime.Clock, told func(bells)) *writer {
+	w := &writer{
+		conn: c, clock: clock, told: told,
+		ops: make(chan *pending, maxTurn), quit: make(chan struct{}), closed: make(chan struct{}),
+	}
+	go w.loop()
+	return w
+}
+
+// do carries out o and returns when it is committed.
+func (w *writer) do(ctx context.Context, o op) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p := &pending{op: o, ctx: ctx, done: make(chan error, 1)}
+	select {
+	case <-w.quit:
+		return errClosed()
+	default:
+	}
+	select {
+	case w.ops <- p:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.quit:
+		return errClosed()
+	}
+	select {
+	case err := <-p.done:
+		return err
+	case <-ctx.Done():
+		if p.state.CompareAndSwap(opWaits, opLeft) {
+			return ctx.Err()
+		}
+	case <-w.closed:
+		if p.state.CompareAndSwap(opWaits, opLeft) {
+			return errClosed()
+		}
+	}
+	return <-p.done
+}
+
+func (w *writer) loop() {
+	defer close(w.closed)
+	for {
+		select {
+		case p := <-w.ops:
+			w.turn(w.gather(p))
+		case <-w.quit:
+			return
+		}
+	}
+}
+
+// gather takes what is there, and no more.
+func (w *writer) gather(first *pending) []*pending {
+	batch := []*pending{first}
+	for len(batch) < maxTurn {
+		select {
+		case p := <-w.ops:
+			batch = append(batch, p)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// turn carries out a batch.
+func (w *writer) turn(batch []*pending) {
+	if w.idle(batch) {
+		return
+	}
+	if err := w.lock(); err != nil {
+		answer(batch, err)
+		return
+	}
+	batch = take(batch)
+	s := newStep(w.conn, w.clock)
+	failed, err := w.run(s, batch)
+	if err == nil {
+		w.told(s.rings)
+		answer(batch, nil)
+		return
+	}
+	w.rollback()
+	if len(batch) == 1 {
+		answer(batch, fail(failed, err))
+		return
+	}
+	for _, p := range batch {
+		w.alone(p)
+	}
+}
+
+// idle answers a batch of operations that all have nothing to do.
+func (w *writer) idle(batch []*pending) bool {
+	s := newStep(w.conn, w.clock)
+	for _, p := range batch {
+		if p.idle == nil {
+			return false
+		}
+		nothing, err := p.idle(s)
+		if err != nil || !nothing {
+			return false // run meets the error again
+		}
+	}
+	answer(take(batch), nil)
+	return true
+}
+
+// run carries out a batch in the open transaction and commits it. It returns
+// what the one who failed was doing.
+func (w *writer) run(s *step, batch []*pending) (doing string, err error) {
+	for _, p := range batch {
+		if err := p.run(s); err != nil {
+			return p.doing, err
+		}
+	}
+	if err := s.finish(); err != nil {
+		return batch[0].doing, err
+	}
+	_, err = w.conn.exec(`COMMIT`)
+	return batch[0].doing, err
+}
+
+// alone carries out an operation, already taken, in a transaction of its own.
+func (w *writer) alone(p *pending) {
+	batch := []*pending{p}
+	if err := w.lock(); err != nil {
+		answer(batch, err)
+		return
+	}
+	s := newStep(w.conn, w.clock)
+	if _, err := w.run(s, batch); err != nil {
+		w.rollback()
+		answer(batch, fail(p.doing, err))
+		return
+	}
+	w.told(s.rings)
+	answer(batch, nil)
+}
+
+func (w *writer) rollback() {
+	// After some errors, a full disk for one, SQLite has rolled back by itself;
+	// ROLLBACK then only reports that there is nothing left to do.
+	_, _ = w.conn.exec(`ROLLBACK`)
+}
+
+// take claims the operations whose callers still wait.
+func take(batch []*pending) []*pending {
+	kept := batch[:0]
+	for _, p := range batch {
+		if p.state.CompareAndSwap(opWaits, opTaken) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+func answer(batch []*pending, err error) {
+	for _, p := range batch {
+		p.done <- err
+	}
+}
+
+// lock begins a transaction with the right to write. Another process may have
+// it, for seconds even when a caller's own transaction is open; SQLite's own
+// waiting sleeps up to 100 ms between tries and so starves whoever came first.
+// Callers may leave meanwhile.
+func (w *writer) lock() error {
+	const shortest, longest = 50 * time.Microsecond, 4 * time.Millisecond
+	pause := shortest
+	deadline := time.Now().Add(lockWait)
+	for {
+		_, err := w.conn.exec(`BEGIN IMMEDIATE`)
+		if err == nil {
+			return nil
+		}
+		if !isBusy(err) || time.Now().After(deadline) {
+			return fail("begin a transaction", err)
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-w.quit:
+			return errClosed()
+		}
+		pause = min(pause*2, longest)
+	}
+}
