@@ -53,23 +53,10 @@ func decodeArgs(t *runtime.Task, into any) error {
 		}
 		err = fmt.Errorf("%s: want %s, got %s", field, jsonWord(wrong.Type.Kind().String()), wrong.Value)
 	}
-	return runtime.Permanent(&argsError{&runtime.Error{
-		Code: runtime.CodeInvalid, Message: what, Err: err,
-		Hint: "correct the producer, then replay the dead letter with new arguments",
-	}})
+	return runtime.Permanent(&namedError{&runtime.Error{
+		Code: runtime.CodeInvalid, Message: what, Err: err, Hint: "correct the producer and enqueue the task again",
+	}, runtime.ReasonDecode})
 }
-
-// argsError lets the worker and retry policies tell arguments that cannot be
-// decoded from what the handler itself refuses.
-type argsError struct{ err error }
-
-func (e *argsError) Error() string { return e.err.Error() }
-
-// Unwrap returns the coded error.
-func (e *argsError) Unwrap() error { return e.err }
-
-// ErrorName returns the reason under which such a task is filed.
-func (*argsError) ErrorName() string { return runtime.ReasonDecode }
 
 // jsonWord turns the kind of a Go type into what JSON calls it.
 func jsonWord(kind string) string {
