@@ -60,20 +60,15 @@ func (s *store) putAside(t *task, to runtime.Place) {
 // takeSlots gives t all the slots it asked for, or none and the first limit
 // that has none to spare. Slots it has already are not asked for again.
 func (s *store) takeSlots(t *task) (full *limit) {
-	var wanted []*limit
 	for _, u := range t.uses {
-		l := s.limitOf(u)
-		switch n := l.numbers(u).Slots; {
-		case n <= 0 || l.holds(t) || slices.Contains(wanted, l):
-		case len(l.holders) >= n:
+		if l := s.limits[u.Key]; l != nil && l.isFull(u, t) {
 			return l
-		default:
-			wanted = append(wanted, l)
 		}
 	}
-	for _, l := range wanted {
-		l.holders[t] = s.now
-		t.slots = append(t.slots, l)
+	for _, u := range t.uses {
+		if s.numbers(u).Slots > 0 {
+			s.limitOf(u).take(t, s.now)
+		}
 	}
 	return nil
 }
@@ -85,7 +80,7 @@ func (s *store) admitted(t *task) bool {
 		return false
 	}
 	for _, u := range t.uses {
-		if l := s.limitOf(u); l.numbers(u).Slots > 0 && !l.holds(t) {
+		if s.numbers(u).Slots > 0 && !s.limits[u.Key].holds(t) {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ type limit struct {
 	timer    int // in store.rates
 }
 
-// limitOf returns the limit of a use and notes its numbers.
+// limitOf returns the limit of a use that takes something of it.
 func (s *store) limitOf(u runtime.LimitUse) *limit {
 	l := s.limits[u.Key]
 	if l == nil {
@@ -32,16 +33,34 @@ func (s *store) limitOf(u runtime.LimitUse) *limit {
 }
 
 // numbers are those that hold for a use: the operator's, if there are any.
+func (s *store) numbers(u runtime.LimitUse) runtime.LimitUse { return s.limits[u.Key].numbers(u) }
+
 func (l *limit) numbers(u runtime.LimitUse) runtime.LimitUse {
-	if l.override != nil {
+	if l != nil && l.override != nil {
 		return *l.override
 	}
 	return u
 }
 
 func (l *limit) holds(t *task) bool {
+	if l == nil {
+		return false
+	}
 	_, ok := l.holders[t]
 	return ok
+}
+
+// isFull reports whether l has no slot for t.
+func (l *limit) isFull(u runtime.LimitUse, t *task) bool {
+	n := l.numbers(u).Slots
+	return n > 0 && !l.holds(t) && len(l.holders) >= n
+}
+
+func (l *limit) take(t *task, now time.Time) {
+	if !l.holds(t) {
+		l.holders[t] = now
+		t.slots = append(t.slots, l)
+	}
 }
 
 // idle reports whether forgetting l would change nothing.
@@ -81,14 +100,17 @@ func step(n runtime.LimitUse) time.Duration { return n.Per / time.Duration(n.Rat
 // left now, it returns the slowest and when its token, taken in advance, comes.
 func (s *store) book(t *task) (slowest *limit, until time.Time) {
 	until = s.now
-	booked := map[*limit]bool{}
+	var booked []*limit
 	for _, u := range t.uses {
-		l := s.limitOf(u)
-		n := l.numbers(u)
-		if n.Rate <= 0 || n.Per <= 0 || booked[l] {
+		n := s.numbers(u)
+		if n.Rate <= 0 || n.Per <= 0 {
 			continue
 		}
-		booked[l] = true
+		l := s.limitOf(u)
+		if slices.Contains(booked, l) {
+			continue // named twice, paid once
+		}
+		booked = append(booked, l)
 		if free := l.free(n); free.After(until) {
 			slowest, until = l, free
 		}
