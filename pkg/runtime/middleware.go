@@ -9,7 +9,8 @@ import (
 // first in a list is the outermost.
 //
 //   - Enqueue runs around the publication of one envelope, after it is prepared;
-//     returning an error without calling next keeps it from being published.
+//     returning without calling next keeps it from being published, and the
+//     error says why. After next the store's word stands, whatever it returns.
 //   - Consume runs before a delivery is executed; an error that is not from next
 //     fails the attempt as if the handler had returned it.
 //   - Execute runs around the handler and sees, and may replace, its result.

@@ -22,7 +22,7 @@ type TaskOptions struct {
 	AcksLate          *bool          // false: at most once
 	IgnoreResult      *bool          // keep the record, drop the payload
 	KeepResult        *time.Duration // how long the record lives after the end
-	Expires           *time.Duration // not started within this time: cancelled
+	Expires           *time.Duration // not started within this time of being due: cancelled
 	Rate              *Rate          // executions of this task per period, over all workers
 	Concurrency       *int           // executions of this task at once, over all workers
 	GroupRate         *Rate          // a bucket shared by tasks with the same group key

@@ -50,10 +50,12 @@ func maxRetries(layers ...runtime.TaskOptions) int {
 // setOptions writes into meta what the call itself has set. What comes from the
 // definition is not written: the worker has it, and its word is the newer one.
 func (d *draft) setOptions() error {
-	call := &d.r.Options
-	for _, o := range carried {
-		if err := o.write(d.Envelope, call); err != nil {
-			return err
+	call := d.r.Options
+	if call != (runtime.TaskOptions{}) {
+		for _, o := range carried {
+			if err := o.write(d.Envelope, call); err != nil {
+				return err
+			}
 		}
 	}
 	saysRetries := call.MaxRetries != nil || call.Retry != nil && call.Retry.Max != nil
@@ -81,7 +83,7 @@ func readOptions(e *runtime.Envelope) (runtime.TaskOptions, error) {
 
 // carriedOption is an option of a call that travels in meta.
 type carriedOption struct {
-	write func(*runtime.Envelope, *runtime.TaskOptions) error
+	write func(*runtime.Envelope, runtime.TaskOptions) error
 	read  func(*runtime.Envelope, *runtime.TaskOptions) error
 }
 
@@ -105,8 +107,8 @@ var carried = []carriedOption{
 // carry makes an option of type T travel as W under key.
 func carry[T, W any](key string, field func(*runtime.TaskOptions) **T, to func(T) (W, error), from func(W) (T, error)) carriedOption {
 	return carriedOption{
-		write: func(e *runtime.Envelope, o *runtime.TaskOptions) error {
-			v := *field(o)
+		write: func(e *runtime.Envelope, o runtime.TaskOptions) error {
+			v := *field(&o)
 			if v == nil {
 				return nil
 			}

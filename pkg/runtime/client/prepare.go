@@ -38,18 +38,48 @@ type draft struct {
 }
 
 func (c *Client) prepare(r runtime.Request, from *parent, links *int) (runtime.Publication, error) {
-	d := &draft{client: c, r: r, def: c.o.Registry.Lookup(r.Name), from: from, links: links}
-	// The order matters: a unique key wants the tenant header, and links inherit
-	// from the finished envelope.
-	for _, step := range [...]func(*draft) error{
-		(*draft).merge, (*draft).setID, (*draft).setHeaders, (*draft).setUnique, (*draft).setArgs, (*draft).setTimes,
-		(*draft).setMeta, (*draft).setOptions, (*draft).setLineage, (*draft).setLinks, (*draft).check,
-	} {
-		if err := step(d); err != nil {
-			return runtime.Publication{}, fmt.Errorf("enqueue %q: %w", r.Name, err)
-		}
+	d := draft{client: c, r: r, def: c.o.Registry.Lookup(r.Name), from: from, links: links}
+	if err := d.complete(); err != nil {
+		return runtime.Publication{}, fmt.Errorf("enqueue %q: %w", r.Name, err)
 	}
 	return d.Publication, nil
+}
+
+// complete takes the draft through all steps. Their order matters: a unique key
+// wants the tenant header, and links inherit from the finished envelope. (Spelled
+// out because a loop over them would put every draft on the heap.)
+func (d *draft) complete() error {
+	if err := d.merge(); err != nil {
+		return err
+	}
+	if err := d.setID(); err != nil {
+		return err
+	}
+	if err := d.setHeaders(); err != nil {
+		return err
+	}
+	if err := d.setUnique(); err != nil {
+		return err
+	}
+	if err := d.setArgs(); err != nil {
+		return err
+	}
+	if err := d.setTimes(); err != nil {
+		return err
+	}
+	if err := d.setMeta(); err != nil {
+		return err
+	}
+	if err := d.setOptions(); err != nil {
+		return err
+	}
+	if err := d.setLineage(); err != nil {
+		return err
+	}
+	if err := d.setLinks(); err != nil {
+		return err
+	}
+	return d.checkSize()
 }
 
 // merge fills in the effective options and the envelope's fields that follow
@@ -78,7 +108,7 @@ func (d *draft) merge() error {
 		VisibilityTimeout: *d.o.VisibilityTimeout,
 		Queue:             *d.o.Queue,
 	}
-	d.MaxDepth = c.o.MaxQueueDepth[d.Envelope.Queue]
+	d.MaxDepth = max(0, c.o.MaxQueueDepth[d.Envelope.Queue])
 	return nil
 }
 
@@ -123,9 +153,9 @@ func (d *draft) setTimes() error {
 	return nil
 }
 
-// check is the last step: what the store would refuse, and the size of what is
-// not arguments.
-func (d *draft) check() error {
+// checkSize bounds what is not arguments. Nothing else is left to check: what
+// Publication.Validate asks for has been seen to by the steps before.
+func (d *draft) checkSize() error {
 	size := 0
 	for k, v := range d.Envelope.Headers {
 		size += len(k) + len(v)
@@ -136,7 +166,7 @@ func (d *draft) check() error {
 	if limit := d.client.o.MaxArgsBytes; size > limit {
 		return tooLarge("headers, meta and links", size, limit)
 	}
-	return d.Validate()
+	return nil
 }
 
 func tooLarge(what string, size, limit int) error {
