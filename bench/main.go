@@ -130,9 +130,10 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 // publish prints the tables and writes the files that were asked for. A page with a failed run is not
 // written.
 func publish(r report, o options, stdout io.Writer) error {
-	fmt.Fprint(stdout, r.tables())
 	if o.quick {
-		fmt.Fprintln(stdout, "\nThis was a smoke run: the ledgers count, the figures do not.")
+		fmt.Fprint(stdout, r.smoke())
+	} else {
+		fmt.Fprint(stdout, r.tables())
 	}
 	if o.jsonOut != "" {
 		text, err := json.MarshalIndent(r, "", " ")

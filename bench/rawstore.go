@@ -65,7 +65,7 @@ func (s *rawStore) prepare(ctx context.Context) error {
 		{&s.insertWide, `INSERT INTO task (state, body) VALUES (0, ?)` + strings.Repeat(`, (0, ?)`, rawWide-1)},
 		{&s.claim, `UPDATE task SET state = 1
 			WHERE seq IN (SELECT seq FROM task WHERE state = 0 ORDER BY seq LIMIT ?) RETURNING seq, body`},
-		{&s.finish, `UPDATE task SET state = 2, result = ? WHERE seq = ?`},
+		{&s.finish, `UPDATE task SET state = 2, body = '', result = ? WHERE seq = ?`},
 	} {
 		stmt, err := s.conn.PrepareContext(ctx, p.text)
 		if err != nil {

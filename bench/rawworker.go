@@ -39,7 +39,7 @@ func runRaw(body string, handle Handler) (string, error) {
 	if err := json.Unmarshal([]byte(body), &p); err != nil {
 		return "", err
 	}
-	return padded(handle(p), rawResultBytes)
+	return padded(handle(p), rawFinishedBytes)
 }
 
 // room is how many tasks to claim: none until half of a batch is free, so that claims stay large.

@@ -25,6 +25,11 @@ func (r report) failures() []string {
 	return lines
 }
 
+// smoke is what a run shows whose figures mean nothing.
+func (r report) smoke() string {
+	return markdown(r.ledgerTable()) + "\nA smoke run: the ledgers count, figures this small mean nothing.\n"
+}
+
 // tables is the short form for the terminal.
 func (r report) tables() string {
 	var b strings.Builder

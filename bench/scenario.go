@@ -81,7 +81,7 @@ var quickScale = scale{
 func scenarios() []scenario {
 	return slices.Concat(
 		enqueueScenarios(), drainScenarios(), sustainScenarios(),
-		latencyScenarios(), idleScenarios(), backlogScenarios(),
+		latencyScenarios(), idleScenarios(), backlogScenarios(), memoryScenarios(),
 	)
 }
 

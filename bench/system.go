@@ -70,7 +70,7 @@ type column struct {
 
 // columns lists every system, in the order of the table.
 func columns() []column {
-	return slices.Concat(riverColumns(), backliteColumns(), rawColumns())
+	return slices.Concat(stemColumns(), riverColumns(), backliteColumns(), rawColumns())
 }
 
 // columnNamed finds a system by its name in the table.
