@@ -224,6 +224,7 @@ func TestEarlyAcknowledgementOfALostTask(t *testing.T) {
 		slow.faults.Delay("Broker.Settle", -1, 20*time.Second)
 		id := r.enqueue(runtime.Request{Name: "x", Args: seconds("1")})
 		r.at(id, runtime.PlaceLeased)
+		slow.faults.Fail("Broker.Receive", -1, runtimetest.Unavailable)
 		w := r.start(func(o *worker.Options) { o.Concurrency = 1 })
 		r.ended(id, runtime.StateSucceeded)
 		<-time.After(time.Minute)

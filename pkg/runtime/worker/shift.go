@@ -100,8 +100,8 @@ func (s *shift) run(ctx context.Context) error {
 func (s *shift) ask(mode runtime.DrainMode) {
 	s.asking.Lock()
 	defer s.asking.Unlock()
-	for m := runtime.DrainWarm; m <= min(mode, runtime.DrainHard); m++ {
-		closeOnce(s.asked[m])
+	for m := min(mode, runtime.DrainHard); m >= runtime.DrainWarm; m-- {
+		closeOnce(s.asked[m]) // the hardest first: who sees one sees all that were asked for
 	}
 }
 
