@@ -11,7 +11,7 @@ import (
 
 // maxInflated bounds what a compressed payload may become, so that a few
 // kilobytes in a queue cannot fill a worker's memory.
-const maxInflated = 64 << 20
+const maxInflated = 32 << 20
 
 // gzipEncoder wraps the compressed payload in an object, {"gzip":"<base64>"},
 // so that arguments stay a JSON object on the wire.
@@ -39,7 +39,7 @@ func (gzipEncoder) Encode(plain json.RawMessage) (json.RawMessage, error) {
 	return json.Marshal(gzipped{Data: out.Bytes()})
 }
 
-// Decode inflates the payload, up to 64 MiB.
+// Decode inflates the payload, up to 32 MiB.
 func (gzipEncoder) Decode(encoded json.RawMessage) (json.RawMessage, error) {
 	var g gzipped
 	if err := json.Unmarshal(encoded, &g); err != nil {
