@@ -1,6 +1,13 @@
 package handler
 
-import "time"
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/stem-jobs/stem/pkg/runtime"
+)
 
 // Defaults of [HTTPSpec].
 const (
@@ -37,4 +44,55 @@ type HTTPSpec struct {
 	MaxBody        int64
 	Follow         int
 	AllowAddresses []string
+}
+
+func (s HTTPSpec) withDefaults() HTTPSpec {
+	if s.Method == "" {
+		s.Method = http.MethodPost
+	}
+	if s.Timeout == 0 {
+		s.Timeout = DefaultHTTPTimeout
+	}
+	if s.Success == nil {
+		s.Success = codes(200, 299)
+	}
+	if s.Retry == nil {
+		s.Retry = append([]int{408, 425, 429}, codes(500, 599)...)
+	}
+	if s.MaxBody == 0 {
+		s.MaxBody = DefaultMaxBody
+	}
+	if s.Follow == 0 {
+		s.Follow = DefaultFollow
+	}
+	return s
+}
+
+func codes(from, to int) []int {
+	var out []int
+	for code := from; code <= to; code++ {
+		out = append(out, code)
+	}
+	return out
+}
+
+// validate reports the first mistake of a spec whose defaults are filled in.
+func (s HTTPSpec) validate() error {
+	bad := func(format string, args ...any) error {
+		return runtime.Errorf(runtime.CodeInvalid, "http: "+fmt.Sprintf(format, args...))
+	}
+	switch {
+	case s.URL == "":
+		return bad("no url")
+	case s.Timeout < 0:
+		return bad("timeout is negative")
+	case s.MaxBody < 0:
+		return bad("max body is negative")
+	}
+	for _, code := range slices.Concat(s.Success, s.Retry) {
+		if code < 100 || code > 599 {
+			return bad("status code %d is out of range", code)
+		}
+	}
+	return nil
 }
