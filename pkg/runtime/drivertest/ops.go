@@ -19,8 +19,9 @@ type side struct {
 	ctx   context.Context
 	clock *Clock
 	opens []*runtime.Backend
-	held  []inHand
-	err   error // the first call that failed
+	held  []inHand // as far as is known
+	over  []inHand // handed back or lost
+	err   error    // the first call that failed
 }
 
 type inHand struct {
@@ -59,11 +60,11 @@ var opKinds []opKind
 
 func init() {
 	opKinds = []opKind{
-		{"publish", 24, opPublish},
+		{"publish", 20, opPublish},
 		{"group", 3, opGroup},
-		{"receive", 20, opReceive},
-		{"settle", 22, opSettle},
-		{"admit", 8, opAdmit},
+		{"receive", 22, opReceive},
+		{"settle", 20, opSettle},
+		{"admit", 12, opAdmit},
 		{"extend", 4, opExtend},
 		{"cancel", 5, opCancel},
 		{"pass", 8, opPass},
@@ -80,7 +81,9 @@ var (
 	propertyUses      = []runtime.LimitUse{
 		{Key: "slot0", Slots: 1}, {Key: "slot1", Slots: 2}, {Key: "rate0", Rate: 2, Per: time.Minute},
 	}
-	pauses = []time.Duration{0, time.Second, 5 * time.Second, 16 * time.Second, lease + time.Second, 2 * time.Minute, time.Hour}
+	pauses = []time.Duration{
+		0, time.Second, time.Second, 5 * time.Second, 5 * time.Second, 16 * time.Second, lease + time.Second, 2 * time.Minute, time.Hour,
+	}
 )
 
 func pick[T any](from []T, n int) T { return from[n%len(from)] }
@@ -116,7 +119,7 @@ func (s *side) publication(a, b, c, d int) (runtime.Publication, string) {
 		add(one(4, d/27), "holding", func() { p.Unique.Hold = time.Minute })
 	})
 	add(one(8, d/108), "bounded", func() { p.MaxDepth = 3 })
-	add(one(3, a/propertyIDs), "member", func() { p.Group = fmt.Sprint("g", n/groupSize) })
+	add(one(8, a/propertyIDs), "member", func() { p.Group = fmt.Sprint("g", n/groupSize) })
 	return p, strings.Join(what, " ")
 }
 
@@ -189,16 +192,28 @@ func opReceive(s *side, o op) (what, answer string) {
 	return fmt.Sprintf("%s at most %d of %v", c.Worker+"."+c.Incarnation, r.Max, r.Queues), strings.Join(out, "\n        ")
 }
 
-// anyHeld picks something that was handed out, lately or long ago.
+// anyHeld picks something that is in a worker's hands or, now and then,
+// something that is not any more.
 func (s *side) anyHeld(n int) (inHand, bool) {
-	if len(s.held) == 0 {
+	from := s.held
+	if one(6, n) || len(from) == 0 {
+		from = s.over
+	}
+	if len(from) == 0 {
 		return inHand{}, false
 	}
-	recent := s.held[max(0, len(s.held)-6):]
-	if one(8, n) {
-		return pick(s.held, n/8), true
+	return pick(from, n/6), true
+}
+
+// drop notes that a lease is over.
+func (s *side) drop(l runtime.Lease) {
+	for i, h := range s.held {
+		if h.Lease.TaskID == l.TaskID && h.Lease.Fence == l.Fence {
+			s.held = slices.Delete(s.held, i, i+1)
+			s.over = append(s.over, h)
+			return
+		}
 	}
-	return pick(recent, n/8), true
 }
 
 func opSettle(s *side, o op) (what, answer string) {
@@ -210,6 +225,9 @@ func opSettle(s *side, o op) (what, answer string) {
 	rs, err := s.on(o).Broker.Settle(s.ctx, h.by, []runtime.Settlement{st})
 	if s.failed("settle", err) {
 		return "", ""
+	}
+	if st.Outcome != runtime.Acknowledged || rs[0].Status == runtime.LeaseLost {
+		s.drop(h.Lease)
 	}
 	what = fmt.Sprintf("%s as %s by %s.%s keep %s at %s", h.Lease.TaskID, st.Outcome, h.by.Worker, h.by.Incarnation, st.Keep, clockTime(st.At))
 	if st.Effects != nil {
@@ -244,28 +262,45 @@ func (s *side) settlement(h inHand, o op) runtime.Settlement {
 	return st
 }
 
+// opAdmit asks for up to four tasks that one worker has.
 func opAdmit(s *side, o op) (what, answer string) {
-	h, ok := s.anyHeld(o.a)
+	first, ok := s.anyHeld(o.a)
 	if !ok {
 		return "nothing", ""
 	}
-	a := runtime.Admission{Lease: h.Lease, Started: one(2, o.b)}
-	if !h.Booked {
-		a.Uses = []runtime.LimitUse{pick(propertyUses, o.c)}
+	hs := []inHand{first}
+	for _, h := range s.held {
+		if h.by == first.by && h.Lease.TaskID != first.Lease.TaskID && len(hs) < 4 {
+			hs = append(hs, h)
+		}
 	}
-	vs, err := s.on(o).Broker.Admit(s.ctx, h.by, []runtime.Admission{a})
+	var as []runtime.Admission
+	var whats, answers []string
+	for i, h := range hs {
+		a := runtime.Admission{Lease: h.Lease, Started: one(2, o.b+i)}
+		if !h.Booked {
+			a.Uses = []runtime.LimitUse{pick(propertyUses, o.c)}
+		}
+		as = append(as, a)
+		whats = append(whats, fmt.Sprintf("%s started %v uses %v", h.Lease.TaskID, a.Started, a.Uses))
+	}
+	vs, err := s.on(o).Broker.Admit(s.ctx, first.by, as)
 	if s.failed("admit", err) {
 		return "", ""
 	}
-	v := vs[0]
-	return fmt.Sprintf("%s started %v uses %v", h.Lease.TaskID, a.Started, a.Uses),
-		fmt.Sprintf("run %v until %s key %q lost %v", v.Run, clockTime(v.Until), v.Key, v.Lost)
+	for i, v := range vs {
+		if !v.Run {
+			s.drop(hs[i].Lease)
+		}
+		answers = append(answers, fmt.Sprintf("run %v until %s key %q lost %v", v.Run, clockTime(v.Until), v.Key, v.Lost))
+	}
+	return strings.Join(whats, "; "), strings.Join(answers, "; ")
 }
 
 func opExtend(s *side, o op) (what, answer string) {
 	c := pick(propertyConsumers, o.a)
 	var held []runtime.Lease
-	for _, h := range s.held[max(0, len(s.held)-6):] {
+	for _, h := range append(s.held[:len(s.held):len(s.held)], s.over[max(0, len(s.over)-3):]...) {
 		if h.by == c {
 			held = append(held, h.Lease)
 		}
@@ -273,6 +308,9 @@ func opExtend(s *side, o op) (what, answer string) {
 	x, err := s.on(o).Broker.Extend(s.ctx, c, held, lease)
 	if s.failed("extend", err) {
 		return "", ""
+	}
+	for _, l := range x.Lost {
+		s.drop(l)
 	}
 	var revoked []string
 	for _, r := range x.Revoked {
@@ -296,7 +334,7 @@ func opCancel(s *side, o op) (what, answer string) {
 // opPass is time, which runOps lets go by, and the housekeeping that it asks
 // for: what a store does without being asked is its own affair.
 func opPass(s *side, o op) (what, answer string) {
-	r := runtime.Recover{MaxLosses: 3}
+	r := runtime.Recover{MaxLosses: 1 + o.d%3}
 	if one(3, o.b) {
 		r.Known, r.Queues = []string{pick([]string{"add", "mul"}, o.c)}, propertyQueues
 	}
@@ -306,7 +344,7 @@ func opPass(s *side, o op) (what, answer string) {
 			break
 		}
 	}
-	return fmt.Sprintf("%s, knowing %v", pick(pauses, o.a), r.Known), ""
+	return fmt.Sprintf("%s, knowing %v, %d losses are too many", pick(pauses, o.a), r.Known, r.MaxLosses), ""
 }
 
 func opReplay(s *side, o op) (what, answer string) {
@@ -344,7 +382,7 @@ func opLimit(s *side, o op) (what, answer string) {
 	u.Slots, u.Rate, u.Per = o.b%3, 0, 0
 	s.failed("set a limit", s.on(o).Limits.Set(s.ctx, []runtime.LimitUse{u}))
 	// What that frees is to be ready on both sides before they are compared.
-	_, _ = opPass(s, op{b: 1, f: o.f})
+	_, _ = opPass(s, op{b: 1, d: 2, f: o.f})
 	return fmt.Sprintf("%s slots %d", u.Key, u.Slots), ""
 }
 

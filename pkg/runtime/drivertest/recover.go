@@ -32,6 +32,7 @@ var recoverCases = []testCase{
 	{"21_OldRecordsGo", recoverSweep},
 	{"22_ManyLeasesAtOnce", recoverManyLeases},
 	{"23_ExpiresWhileDelayed", recoverExpiredDelayed},
+	{"24_ExpiresWhileItWaitsForALimit", recoverExpiredWaiting},
 }
 
 func recoverDue(e *env) {
@@ -219,8 +220,6 @@ func recoverExpiredDelayed(e *env) {
 	e.takeNone()
 }
 
-// Expiry bounds how long a task may wait for its first hand-out. A hand-out
-// that found its limit full was none.
 func recoverExpiredAnywhere(e *env) {
 	end := e.after(time.Minute)
 	e.accept(e.task("ready", expires(end)), e.task("delayed", due(e.after(time.Hour)), expires(end)))
@@ -229,6 +228,26 @@ func recoverExpiredAnywhere(e *env) {
 	}
 	e.wasCancelled("ready", runtime.ReasonExpired)
 	e.wasCancelled("delayed", runtime.ReasonExpired)
+}
+
+// A hand-out that found the limit full came to nothing: the task has not begun
+// and must not begin after its time.
+func recoverExpiredWaiting(e *env) {
+	end := e.after(10 * time.Second)
+	e.accept(e.task("a"), e.task("slot", expires(end)), e.task("rate", expires(end)), e.task("c"))
+	ds := e.take("a", "slot", "rate", "c")
+	e.runs(slots(1), ds[0])
+	e.waits(slots(1), ds[1], ds[3])
+	rate := runtime.LimitUse{Key: "group:r", Rate: 1, Per: time.Hour}
+	e.runs(rate, ds[0])
+	e.booked(rate, ds[2], e.after(time.Hour))
+	if r := e.pass(10 * time.Second); r.Expired != 2 {
+		e.Fatalf("%d expired; want the two that came to nothing", r.Expired)
+	}
+	e.wasCancelled("slot", runtime.ReasonExpired)
+	e.wasCancelled("rate", runtime.ReasonExpired)
+	e.end(runtime.Succeeded, ds[0])
+	e.takeOne("c")
 }
 
 func recoverExpiredRunning(e *env) {
