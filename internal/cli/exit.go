@@ -93,7 +93,7 @@ func exitCode(err error) int {
 func report(w io.Writer, err error, structured, color bool) {
 	var f *failure
 	errors.As(err, &f)
-	if f != nil && f.quiet || errors.Is(err, syscall.EPIPE) {
+	if err == nil || f != nil && f.quiet || errors.Is(err, syscall.EPIPE) {
 		return
 	}
 	hint, from := runtime.HintOf(err), ""

@@ -12,7 +12,6 @@ import (
 	"github.com/stem-jobs/stem/internal/cli/console"
 	"github.com/stem-jobs/stem/internal/cli/printer"
 	"github.com/stem-jobs/stem/pkg/control"
-	"github.com/stem-jobs/stem/pkg/runtime"
 )
 
 // newQueue holds the commands about queues.

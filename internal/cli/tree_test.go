@@ -153,7 +153,7 @@ func TestTyposAreSuggested(t *testing.T) {
 func TestBadGlobalFlagsAreUsage(t *testing.T) {
 	for _, args := range []string{
 		"version -o xml", "version --color pink", "version --json -o yaml", "version --width -3", "version --timeout 5",
-		"version --timeout -5s", "version --jq .x --template y", "version extra",
+		"version --timeout -5s", "version extra",
 	} {
 		_, stderr, code := run(t, "", strings.Fields(args)...)
 		if code != exitUsage || !strings.HasPrefix(stderr, "stem: ") {

@@ -62,7 +62,7 @@ func workersCheck(ctx context.Context, b *runtime.Backend) Check {
 		c.Level, c.Text, c.Hint = Warn, "none is running", "start one: stem worker"
 	case stuck > 0:
 		c.Level, c.Hint = Warn, "look at their stacks: stem worker ls -o json"
-		c.Text += fmt.Sprintf("; %d handlers run past their hard limit", stuck)
+		c.Text += fmt.Sprintf("; handlers past their hard limit: %d", stuck)
 	}
 	return c
 }
@@ -73,7 +73,7 @@ func queueChecks(q Queue, now time.Time) []Check {
 	if q.Stat.Ready > 0 && len(q.Workers) == 0 {
 		out = append(out, Check{
 			Name: name, Level: Fail,
-			Text: fmt.Sprintf("%d tasks wait since %s and no worker serves it", q.Stat.Ready, round(now.Sub(q.Stat.OldestReady))),
+			Text: fmt.Sprintf("no worker serves it; ready tasks: %d, the oldest since %s", q.Stat.Ready, round(now.Sub(q.Stat.OldestReady))),
 			Hint: "start one: stem worker --queues " + q.Stat.Queue,
 		})
 	}
@@ -81,10 +81,10 @@ func queueChecks(q Queue, now time.Time) []Check {
 		out = append(out, Check{Name: name, Level: Warn, Text: "paused by " + q.PausedBy})
 	}
 	if q.Stat.Parked > 0 {
-		out = append(out, Check{Name: name, Level: Warn, Text: fmt.Sprintf("%d tasks are parked: no worker knows their names", q.Stat.Parked), Hint: "stem task ls --queue " + q.Stat.Queue})
+		out = append(out, Check{Name: name, Level: Warn, Text: fmt.Sprintf("parked tasks, whose names no worker knows: %d", q.Stat.Parked), Hint: "stem task ls --queue " + q.Stat.Queue})
 	}
 	if q.Stat.Dead > 0 {
-		out = append(out, Check{Name: name, Level: Warn, Text: fmt.Sprintf("%d dead letters wait for a decision", q.Stat.Dead), Hint: "stem dlq ls --queue " + q.Stat.Queue})
+		out = append(out, Check{Name: name, Level: Warn, Text: fmt.Sprintf("dead letters that wait for a decision: %d", q.Stat.Dead), Hint: "stem dlq ls --queue " + q.Stat.Queue})
 	}
 	return out
 }

@@ -123,7 +123,7 @@ func Open(ctx context.Context, storeURL string, o OpenOptions) (*Backend, error)
 	if d == nil {
 		return nil, &Error{
 			Code:    CodeUnsupported,
-			Message: fmt.Sprintf("open store %s: no driver for %q", MaskURL(storeURL), scheme),
+			Message: fmt.Sprintf("cannot open store %s: no driver for %q", MaskURL(storeURL), scheme),
 			Hint:    "this build has: " + strings.Join(Drivers(), ", "),
 		}
 	}

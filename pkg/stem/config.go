@@ -47,7 +47,7 @@ func FromConfig(c *config.Config) (Option, error) {
 		s.client = client.Options{Defaults: c.Defaults, MaxQueueDepth: depths}
 		s.worker = worker.Options{
 			Name: w.Name, Queues: w.Queues, Concurrency: w.Concurrency, Prefetch: w.Prefetch, Lease: w.Lease,
-			SoftGrace: w.SoftGrace, HeartbeatEvery: w.Heartbeat, MaxLosses: w.MaxLosses, Defaults: c.Defaults,
+			SoftGrace: w.SoftGrace, HeartbeatEvery: w.Heartbeat, MaxLosses: w.MaxLosses, MaxResultBytes: int(w.MaxResult), Defaults: c.Defaults,
 		}
 		return nil
 	}, nil

@@ -135,21 +135,45 @@ func (s spec) cut(text string) string {
 	return console.CutEnd(text, s.width)
 }
 
+// padded is one cell as wide as its column, in its style. The table library
+// miscounts painted text, so it is given cells that need no padding.
+func (s spec) padded(c cell, color bool) string {
+	text := s.cut(c.text)
+	pad := strings.Repeat(" ", max(0, s.width-console.TextWidth(text)))
+	text = console.Paint(color, c.style, text)
+	if s.right {
+		return pad + text
+	}
+	return text + pad
+}
+
+// header is the row of titles.
+func (g *grid) header() []cell {
+	row := make([]cell, len(g.specs))
+	for i, s := range g.specs {
+		row[i] = cell{s.title, console.Bold}
+	}
+	return row
+}
+
+// text returns the cells of a row, padded and painted.
+func (g *grid) text(row []cell, color bool) []string {
+	out := make([]string, len(row))
+	for i, c := range row {
+		out[i] = g.specs[i].padded(c, color)
+	}
+	return out
+}
+
 // render draws with the table library. Its own width logic splits the room
 // evenly and cuts long columns while short ones leave space, so it is given
 // exact widths.
 func (g *grid) render(p *Printer) error {
 	widths := tw.NewMapper[int, int]()
-	align := make(tw.Alignment, len(g.specs))
-	header := make([]string, len(g.specs))
 	for i, s := range g.specs {
 		widths[i] = s.width + columnGap
-		align[i] = tw.AlignLeft
-		if s.right {
-			align[i] = tw.AlignRight
-		}
-		header[i] = console.Paint(p.Console.OutColor, console.Bold, s.cut(s.title))
 	}
+	left := tw.CellAlignment{Global: tw.AlignLeft}
 	var out strings.Builder
 	t := tablewriter.NewTable(&out,
 		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
@@ -159,19 +183,17 @@ func (g *grid) render(p *Printer) error {
 		tablewriter.WithHeaderAutoFormat(tw.Off),
 		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
 		tablewriter.WithRowAutoWrap(tw.WrapNone),
-		tablewriter.WithHeaderAlignmentConfig(tw.CellAlignment{PerColumn: align}),
-		tablewriter.WithRowAlignmentConfig(tw.CellAlignment{PerColumn: align}),
+		tablewriter.WithTrimSpace(tw.Off),
+		tablewriter.WithHeaderAlignmentConfig(left),
+		tablewriter.WithRowAlignmentConfig(left),
 		tablewriter.WithPadding(tw.Padding{Right: strings.Repeat(" ", columnGap), Overwrite: true}),
 		tablewriter.WithColumnWidths(widths),
 		tablewriter.WithEastAsian(tw.Off),
 	)
-	t.Header(header)
+	color := p.Console.OutColor
+	t.Header(g.text(g.header(), color))
 	for _, row := range g.rows {
-		cells := make([]string, len(row))
-		for i, c := range row {
-			cells[i] = console.Paint(p.Console.OutColor, c.style, g.specs[i].cut(c.text))
-		}
-		if err := t.Append(cells); err != nil {
+		if err := t.Append(g.text(row, color)); err != nil {
 			return err
 		}
 	}
@@ -195,31 +217,9 @@ func writeTrimmed(w io.Writer, text string) error {
 
 // stream writes the same columns row by row.
 func (g *grid) stream(p *Printer) error {
-	header := make([]cell, len(g.specs))
-	for i, s := range g.specs {
-		header[i] = cell{s.title, console.Bold}
-	}
-	var b strings.Builder
-	for _, row := range append([][]cell{header}, g.rows...) {
-		b.Reset()
-		for i, c := range row {
-			s := g.specs[i]
-			text := s.cut(c.text)
-			pad := strings.Repeat(" ", s.width-console.TextWidth(text))
-			text = console.Paint(p.Console.OutColor, c.style, text)
-			switch {
-			case s.right:
-				text = pad + text
-			case i < len(row)-1:
-				text += pad
-			}
-			if i > 0 {
-				b.WriteString(strings.Repeat(" ", columnGap))
-			}
-			b.WriteString(text)
-		}
-		b.WriteByte('\n')
-		if _, err := io.WriteString(p.Console.Out, b.String()); err != nil {
+	gap := strings.Repeat(" ", columnGap)
+	for _, row := range append([][]cell{g.header()}, g.rows...) {
+		if err := writeTrimmed(p.Console.Out, strings.Join(g.text(row, p.Console.OutColor), gap)); err != nil {
 			return err
 		}
 	}

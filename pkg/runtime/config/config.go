@@ -32,6 +32,7 @@ type Config struct {
 
 // Worker is how a worker of this configuration runs.
 //
+//   - Name is how operators know it; "" is host, process id and a random number.
 //   - Queues are served in strict order, or shared by Weight when any is set.
 //   - Prefetch is how many tasks are held beyond those that run; 0 adapts,
 //     negative is none (as in worker.Options).
@@ -40,6 +41,7 @@ type Config struct {
 //   - MaxLosses is how many workers a task may take down before it is a dead
 //     letter. MaxResult bounds a result in bytes.
 type Worker struct {
+	Name        string
 	Queues      []runtime.QueueShare
 	Concurrency int
 	Prefetch    int
@@ -109,14 +111,7 @@ type HTTPTask struct {
 }
 
 // Options returns the options of a task with the gaps filled from Defaults.
-//
-// Retry and Unique are the task's own even when they are nil: reading has
-// copied into them what the defaults say, and a task may have switched it off.
-func (c *Config) Options(t Task) runtime.TaskOptions {
-	o := t.Options.Over(c.Defaults)
-	o.Retry, o.Unique = t.Options.Retry, t.Options.Unique
-	return o
-}
+func (c *Config) Options(t Task) runtime.TaskOptions { return t.Options.Over(c.Defaults) }
 
 // Path returns the file the configuration was read from, or "" when there is
 // none.

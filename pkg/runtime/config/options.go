@@ -9,8 +9,8 @@ import (
 
 type options = runtime.TaskOptions
 
-// optionFields are the settings every task has. They stand under a task, and
-// under defaults: for all tasks.
+// optionFields are the settings that stand under a task and, for all tasks,
+// under defaults.
 var optionFields = []field[options]{
 	{"queue", "name", runtime.DefaultQueue, "where the task waits", to(asName("queue"), func(o *options, v string) { o.Queue = &v })},
 	{"priority", "0 to 9", "0", "higher is served first within its queue", to(asInt(runtime.MinPriority, runtime.MaxPriority), func(o *options, v int) { o.Priority = &v })},
@@ -33,11 +33,6 @@ var optionFields = []field[options]{
 	{"limits.group_header", "header name", runtime.HeaderTenant, "the header that holds the key, when it is not", to(asText, func(o *options, v string) { o.GroupRateHeader = &v })},
 	{"limits.fail_open", "true or false", "true", "run when the limits cannot be asked", to(asBool, func(o *options, v bool) { o.LimitsFailOpen = &v })},
 
-	{"unique", "true, or the keys below", "false", "accept no second one with the same arguments while one is unfinished", to(asBool, setUnique)},
-	{"unique.key", "text", "the arguments", "what must be unique", to(asText, func(o *options, v string) { unique(o).Key = v })},
-	{"unique.for", "duration", "none", "hold the key at least this long after the end", to(asDuration, func(o *options, v time.Duration) { unique(o).For = v })},
-	{"unique.replace", "true or false", "false", "the newest wins while the first still waits", to(asBool, func(o *options, v bool) { unique(o).Replace = v })},
-
 	{"acks_late", "true or false", "true", "false: at most once, a crash does not run the task again", to(asBool, func(o *options, v bool) { o.AcksLate = &v })},
 	{"visibility_timeout", "duration", "the lease", "shortens the lease for the task", to(asDuration, func(o *options, v time.Duration) { o.VisibilityTimeout = &v })},
 	{"ignore_result", "true or false", "false", "keep the record, drop the result", to(asBool, func(o *options, v bool) { o.IgnoreResult = &v })},
@@ -46,8 +41,17 @@ var optionFields = []field[options]{
 	{"encoding", "json or gzip", "json", "how arguments are stored", to(oneOf("json", "gzip"), func(o *options, v string) { o.Encoding = &v })},
 }
 
-// retry returns the policy of o, made on first use. A policy that is shared
-// with the defaults was copied by seed.
+// uniqueFields stand under a task alone: what makes two of them the same is a
+// matter of each.
+var uniqueFields = []field[options]{
+	{"unique", "true, or the keys below", "false", "accept no second one with the same arguments while one is unfinished", to(asBool, setUnique)},
+	{"unique.key", "text", "the arguments", "what must be unique", to(asText, func(o *options, v string) { unique(o).Key = v })},
+	{"unique.for", "duration", "none", "hold the key at least this long after the end", to(asDuration, func(o *options, v time.Duration) { unique(o).For = v })},
+	{"unique.replace", "true or false", "false", "the newest wins while the first still waits", to(asBool, func(o *options, v bool) { unique(o).Replace = v })},
+}
+
+// retry returns the policy of o, made on first use. A policy that a
+// task shares with the defaults was copied by seed.
 func retry(o *options) *runtime.RetryPolicy {
 	if o.Retry == nil {
 		o.Retry = &runtime.RetryPolicy{}
@@ -70,18 +74,13 @@ func setUnique(o *options, yes bool) {
 	unique(o)
 }
 
-// seed gives a task its own copy of what the defaults say about retries and
-// uniqueness: these are structs, and a task that sets one part of them must
-// not lose the others.
+// seed gives a task its own copy of the default retry policy: the policy is one
+// option, and a task that sets one part of it must not lose the others.
 func seed(defaults options) options {
 	var o options
 	if defaults.Retry != nil {
 		policy := *defaults.Retry
 		o.Retry = &policy
-	}
-	if defaults.Unique != nil {
-		u := *defaults.Unique
-		o.Unique = &u
 	}
 	return o
 }

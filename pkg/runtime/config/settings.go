@@ -44,6 +44,7 @@ var settingFields = slices.Concat([]field[Config]{
 )
 
 var workerFields = []field[Worker]{
+	{"name", "name", "host-pid-random", "how operators know the worker; no two may share one", to(asName("worker name"), func(w *Worker, v string) { w.Name = v })},
 	{"queues", "list, or queue: weight", "the default queue and those that tasks name", "queues to serve: a list in strict order, or shared by weight", to(asShares, func(w *Worker, v []runtime.QueueShare) { w.Queues = v })},
 	{"concurrency", "number", "number of CPUs", "tasks that run at once", to(asInt(1, 100_000), func(w *Worker, v int) { w.Concurrency = v })},
 	{"prefetch", "number", "adapts", "tasks held ready beyond those that run", to(asInt(0, 100_000), func(w *Worker, v int) { w.Prefetch = int(orNegative(time.Duration(v))) })},
@@ -58,7 +59,8 @@ var workerFields = []field[Worker]{
 // flags are the keys that commands take as flags.
 var flags = map[string]string{
 	"store":              "--store",
-	"worker.queues":      "--queue",
+	"worker.name":        "--name",
+	"worker.queues":      "--queues",
 	"worker.concurrency": "--concurrency",
 	"worker.prefetch":    "--prefetch",
 	"log.level":          "--log-level",

@@ -19,7 +19,7 @@ var taskFields = slices.Concat([]field[Task]{
 },
 	lift("exec.", execFields, execOf),
 	lift("http.", httpFields, httpOf),
-	lift("", optionFields, func(t *Task) *options { return &t.Options }),
+	lift("", slices.Concat(optionFields, uniqueFields), func(t *Task) *options { return &t.Options }),
 )
 
 var execFields = []field[ExecTask]{

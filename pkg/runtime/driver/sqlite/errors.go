@@ -26,6 +26,13 @@ func isBusy(err error) bool {
 	return c == codes.SQLITE_BUSY || c == codes.SQLITE_LOCKED
 }
 
+// noRoom reports whether err is how SQLite tells that its shared memory file
+// could not grow: a full disk is found there before anything is written.
+func noRoom(err error) bool {
+	var e *driver.Error
+	return errors.As(err, &e) && e.Code() == codes.SQLITE_IOERR_SHMSIZE
+}
+
 // fail wraps an error of SQLite with its code, what was being done, and what a
 // person can do about it. Errors of stem go through as they are.
 func fail(doing string, err error) error {
@@ -33,7 +40,11 @@ func fail(doing string, err error) error {
 		return err
 	}
 	e := &runtime.Error{Message: doing, Err: err}
-	switch resultCode(err) {
+	code := resultCode(err)
+	if noRoom(err) {
+		code = codes.SQLITE_FULL
+	}
+	switch code {
 	case codes.SQLITE_BUSY, codes.SQLITE_LOCKED, codes.SQLITE_PROTOCOL:
 		e.Code = runtime.CodeUnavailable
 		e.Hint = "another process keeps the file locked; look for a transaction that is not committed"
@@ -51,6 +62,7 @@ func fail(doing string, err error) error {
 		e.Hint = "it is larger than SQLite stores in one row"
 	case codes.SQLITE_CANTOPEN, codes.SQLITE_IOERR, codes.SQLITE_NOMEM, codes.SQLITE_INTERRUPT, codes.SQLITE_NOLFS:
 		e.Code = runtime.CodeUnavailable
+		e.Hint = "look at the file, its directory and the disk they are on"
 	}
 	if e.Code == "" {
 		// Not SQLite's: a context that ended, a connection that was closed.

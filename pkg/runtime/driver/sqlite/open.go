@@ -42,7 +42,7 @@ func (Driver) Open(ctx context.Context, storeURL string, o runtime.OpenOptions) 
 	if err != nil {
 		return nil, err
 	}
-	doing := "open store " + runtime.MaskURL(storeURL)
+	doing := "cannot open store " + runtime.MaskURL(storeURL)
 	created, err := l.prepare(o)
 	if err != nil {
 		return nil, openError(doing, err)

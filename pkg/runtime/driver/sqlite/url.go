@@ -29,7 +29,7 @@ func parseURL(raw string) (location, error) {
 		return l, badURL(raw, "it names no file", "write sqlite:stem.db, sqlite:///srv/stem.db or a path that ends in .db")
 	}
 	if l.path, err = filepath.Abs(path); err != nil {
-		return l, fmt.Errorf("open store %s: %w", raw, err)
+		return l, fmt.Errorf("cannot open store %s: %w", raw, err)
 	}
 	options, err := url.ParseQuery(query)
 	if err != nil {
@@ -64,5 +64,5 @@ func (l *location) set(raw, key, value string) error {
 }
 
 func badURL(raw, what, hint string) error {
-	return &runtime.Error{Code: runtime.CodeInvalid, Message: "open store " + runtime.MaskURL(raw) + ": " + what, Hint: hint}
+	return &runtime.Error{Code: runtime.CodeInvalid, Message: "cannot open store " + runtime.MaskURL(raw) + ": " + what, Hint: hint}
 }
