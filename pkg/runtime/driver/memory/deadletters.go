@@ -3,7 +3,6 @@ package memory
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -104,9 +103,10 @@ func (s *store) replay(r *runtime.Replay, next []byte) runtime.PublishResult {
 	if t == nil || t.Place != runtime.PlaceDead {
 		return runtime.PublishResult{Status: runtime.Exists, ID: r.TaskID}
 	}
-	if r.Next != nil && r.Next.Queue != t.Queue {
-		err := runtime.Errorf(runtime.CodeInvalid, fmt.Sprintf("replay %s: it cannot move from queue %s to %s", t.ID, t.Queue, r.Next.Queue))
-		return runtime.PublishResult{Status: runtime.Invalid, ID: t.ID, Err: err}
+	if r.Next != nil {
+		if err := t.staysIn(r.Next.Queue); err != nil {
+			return runtime.PublishResult{Status: runtime.Invalid, ID: t.ID, Err: err}
+		}
 	}
 	if c := s.liveClaim(t.UniqueKey); c != nil && c.owner != t.ID {
 		return runtime.PublishResult{Status: runtime.Duplicate, ID: c.owner} // also a newer one that would have replaced it
@@ -128,7 +128,7 @@ func (s *store) revive(t *task, notBefore time.Time) {
 	t.Losses = 0
 	s.queue(t.Queue).stat.Enqueued++
 	s.claimKey(t)
-	s.line(t)
+	s.lineUp(t)
 }
 
 // Purge removes dead letters for good.

@@ -11,18 +11,23 @@
 // for:
 //
 //	ready    a line for each queue and priority        line.go, receive.go, turn.go
-//	delayed  an agenda by due time                      heap.go
+//	delayed  an agenda by due time                      heap.go, publish.go
 //	waiting  a list for each limit, first come first    admit.go, limits.go
 //	parked   a list for each queue and name             place.go
 //	leased   a list for each worker, an agenda by end   receive.go, extend.go, settle.go
 //	dead     a shelf, oldest first                      shelf.go, deadletters.go
-//	done     a shelf, and an agenda by retention        shelf.go, results.go
+//	done     a shelf, and an agenda by retention        entry.go, results.go
 //
 // What happens by the passing of time alone is in recover.go.
 //
-// Envelopes are stored encoded and decoded at each hand-out; bytes that come in
-// or go out are copied. So nobody shares memory with the store, and what passes
-// its tests passes those of a database.
+// Envelopes are stored encoded and decoded at each hand-out, the records of what
+// is done are packed (pack.go), and bytes that come in or go out are copied. So
+// nobody shares memory with the store, and what works with it works with a
+// database.
+//
+// What is kept for ever: dead letters and groups without a deadline, until
+// somebody decides about them; audit entries; messages of the bus that do not
+// expire, until they are trimmed.
 //
 // Where to start reading: publish.go, receive.go, settle.go, end.go. The package
 // imports pkg/runtime and the standard library.

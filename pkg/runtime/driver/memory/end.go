@@ -23,7 +23,8 @@ func (s *store) end(t *task, e ending) {
 	t.FinishedAt, t.LimitKey = s.now, ""
 	t.revoked, t.acked, t.started, t.paid = nil, false, false, false
 
-	if s.queue(t.Queue).tally(e.state); e.state == runtime.StateFailed {
+	s.queue(t.Queue).tally(e.state)
+	if e.state == runtime.StateFailed {
 		s.bury(t)
 	} else {
 		s.finish(t, e.keep)

@@ -24,7 +24,7 @@ func (b broker) Extend(ctx context.Context, c runtime.Consumer, held []runtime.L
 		if t.revoked != nil {
 			out.Revoked = append(out.Revoked, *t.revoked)
 		}
-		b.renew(t, later(b.now.Add(t.renewal(lease)), l.Until))
+		b.renew(t, later(b.now.Add(t.share(lease)), l.Until))
 	}
 	return out, nil
 }
@@ -44,8 +44,8 @@ func (s *store) renewHolder(c runtime.Consumer, lease time.Duration) {
 	}
 }
 
-// renewal is how long one renewal keeps t.
-func (t *task) renewal(lease time.Duration) time.Duration {
+// share is what t gets of a lease: its own visibility timeout only shortens it.
+func (t *task) share(lease time.Duration) time.Duration {
 	if t.visibility > 0 {
 		return min(lease, t.visibility)
 	}

@@ -3,6 +3,7 @@ package memory
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
@@ -41,6 +42,29 @@ func TestNobodySharesMemoryWithTheStore(t *testing.T) {
 			t.Fatalf("record: data %q, body %q", rs[0].Data, rs[0].Body)
 		}
 		spoil(rs[0].Data, rs[0].Body)
+	}
+}
+
+func TestNobodySharesMessagesWithTheStore(t *testing.T) {
+	b, _ := open(t, nil)
+	body := []byte("hello")
+	if err := b.Bus.Send(t.Context(), []runtime.Message{{ID: "m", Channel: "c", Body: body}}); err != nil {
+		t.Fatal(err)
+	}
+	spoil(body)
+	for range 2 {
+		r, err := b.Bus.Subscribe(t.Context(), runtime.Subscription{Channels: []string{"c"}, From: time.Unix(1, 0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ms, err := r.Next(t.Context())
+		if err != nil || string(ms[0].Body) != "hello" {
+			t.Fatalf("%+v (%v); want hello", ms, err)
+		}
+		spoil(ms[0].Body)
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -115,12 +115,12 @@ func (s *store) accept(t *task) {
 	t.onListed = s.listed.put(t.seq, t)
 	s.queue(t.Queue).stat.Enqueued++
 	s.claimKey(t)
-	s.line(t)
+	s.lineUp(t)
 	s.obey(t)
 }
 
-// line makes t ready, or delayed when it is not due yet.
-func (s *store) line(t *task) {
+// lineUp makes t ready, or delayed when it is not due yet.
+func (s *store) lineUp(t *task) {
 	if passed(t.DueAt, s.now) {
 		s.move(t, runtime.PlaceReady)
 		return

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -104,11 +105,7 @@ func (b broker) claim(ctx context.Context, r *runtime.Receive, w *waiter) ([]cla
 func (s *store) handOut(t *task, r *runtime.Receive) claimed {
 	s.fence++
 	t.fence = s.fence
-	t.lease = r.Lease
-	if t.visibility > 0 {
-		t.lease = min(t.lease, t.visibility)
-	}
-	t.leaseUntil = s.now.Add(t.lease)
+	t.leaseUntil = s.now.Add(t.share(r.Lease))
 	t.holder = s.holderOf(r.Consumer)
 	overdue := t.overdue(s.now)
 	t.acked, t.started, t.inTime = false, false, !overdue
@@ -142,7 +139,7 @@ func deliver(cs []claimed) []runtime.Delivery {
 	for i := range cs {
 		out[i] = cs[i].Delivery
 		if out[i].Envelope, out[i].Err = decode(cs[i].raw); out[i].Err != nil {
-			out[i].Raw = cs[i].raw
+			out[i].Raw = bytes.Clone(cs[i].raw)
 		}
 	}
 	return out

@@ -60,7 +60,16 @@ func encodeNext(e *runtime.Envelope, id string) ([]byte, error) {
 	return encode(e)
 }
 
-// holds returns the task of a lease that c still has, or nil. Time alone does
+// staysIn refuses a next envelope that is for another queue: a task is counted
+// in one queue for life.
+func (t *task) staysIn(queue string) error {
+	if queue == t.Queue {
+		return nil
+	}
+	return runtime.Errorf(runtime.CodeInvalid, fmt.Sprintf("task %s cannot move from queue %s to %s", t.ID, t.Queue, queue))
+}
+
+// leased returns the task of a lease that c still has, or nil. Time alone does
 // not end a lease: somebody has to take it back.
 func (s *store) leased(c runtime.Consumer, l runtime.Lease) *task {
 	t := s.task(l.TaskID)
@@ -77,6 +86,9 @@ func (s *store) settle(c runtime.Consumer, st *runtime.Settlement, p *prepared) 
 	t := s.leased(c, st.Lease)
 	if t == nil {
 		return runtime.SettleResult{Status: runtime.LeaseLost}
+	}
+	if p.err == nil && p.next != nil {
+		p.err = t.staysIn(st.Next.Queue)
 	}
 	if p.err != nil {
 		return runtime.SettleResult{Status: runtime.Refused, Err: p.err}
@@ -165,6 +177,6 @@ func (s *store) putBack(t *task, state runtime.State) bool {
 	}
 	s.freeSlots(t)
 	t.State, t.Worker = state, ""
-	s.line(t)
+	s.lineUp(t)
 	return true
 }

@@ -23,7 +23,6 @@ type task struct {
 	// While it is in a worker's hands.
 	holder     *holder
 	fence      uint64
-	lease      time.Duration // what a renewal gives it
 	leaseUntil time.Time
 	acked      bool                // at most once: a crash fails it
 	started    bool                // known to have begun in this hand-out
