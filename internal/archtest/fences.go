@@ -19,12 +19,12 @@ var fenced = map[string][]string{
 	"github.com/charmbracelet":      {"internal/tui/..."},
 	"charm.land":                    {"internal/tui/..."},
 	"gopkg.in/yaml.v3":              {"pkg/runtime/config/..."},
-	"modernc.org":                   {"pkg/runtime/driver/sqlite/..."},
+	"modernc.org":                   {"pkg/runtime/driver/sqlite/...", "test/chaos/...", "examples/..."}, // those with a transaction of their own
 	"github.com/fsnotify/fsnotify":  {"pkg/runtime/driver/sqlite/..."},
 	"github.com/redis/go-redis":     {"pkg/runtime/driver/redis/..."},
 	"github.com/jackc/pgx":          {"pkg/runtime/driver/postgres/..."},
 	"golang.org/x/sys":              {"pkg/runtime/driver/sqlite/...", "pkg/runtime/handler/...", "internal/..."},
-	"github.com/google/uuid":        {"pkg/runtime/..."},
+	"github.com/google/uuid":        {"pkg/runtime/...", "pkg/control"},
 	"go.uber.org/goleak":            nil,
 	"github.com/google/go-cmp":      nil,
 }
