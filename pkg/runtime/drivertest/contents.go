@@ -19,9 +19,15 @@ func (s *side) contents() string {
 
 	tasks, _, err := b.Queues.List(s.ctx, runtime.TaskQuery{Limit: 1000})
 	s.failed("list", err)
+	var callbacks []string
 	for _, r := range tasks {
+		if r.Queue == callbackQueue {
+			callbacks = append(callbacks, "callback "+taskLine(&r))
+			continue
+		}
 		add("task %s", taskLine(&r))
 	}
+	out = append(out, sorted(callbacks)...)
 	out = append(out, s.endedLines(b)...)
 	out = append(out, s.statLines(b, tasks)...)
 	limits, err := b.Limits.View(s.ctx, "")
@@ -65,7 +71,7 @@ func (s *side) endedLines(b *runtime.Backend) []string {
 // statLines are the numbers of the queues. The tasks that were listed are
 // counted against them.
 func (s *side) statLines(b *runtime.Backend, tasks []runtime.TaskRecord) []string {
-	stats, err := b.Queues.Stats(s.ctx, propertyQueues)
+	stats, err := b.Queues.Stats(s.ctx, append(propertyQueues, callbackQueue))
 	s.failed("stats", err)
 	var out []string
 	for _, st := range stats {

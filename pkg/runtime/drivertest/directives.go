@@ -16,6 +16,7 @@ var directiveCases = []testCase{
 	{"06_RequestIsChecked", directiveInvalid},
 	{"07_AcrossProcesses", directiveAcross},
 	{"08_EverythingComesBack", directiveRoundTrip},
+	{"09_PauseAndResumeAreAudited", directiveAudit},
 }
 
 func pause(q string) runtime.Directive {
@@ -145,5 +146,19 @@ func directiveRoundTrip(e *env) {
 		if fmt.Sprint(got) != fmt.Sprint(in) {
 			e.Fatalf("directive %+v; want %+v", got, in)
 		}
+	}
+}
+
+func directiveAudit(e *env) {
+	if e.Audits == nil {
+		e.Skip("the store has no Audits port")
+	}
+	e.order(pause("mail"))
+	lift := pause("mail")
+	lift.Lifted, lift.By = true, "ann"
+	e.order(lift)
+	es := e.auditsOf("mail")
+	if len(es) != 2 || es[0].Action != runtime.AuditResume || es[0].By != "ann" || es[1].Action != runtime.AuditPause || es[1].By != "ops" {
+		e.Fatalf("audit %+v; want a pause by ops and a resume by ann, newest first", es)
 	}
 }

@@ -91,6 +91,10 @@ func pick[T any](from []T, n int) T { return from[n%len(from)] }
 // one says yes once in n times.
 func one(in, n int) bool { return n%in == 0 }
 
+// callbackQueue is where the callbacks of groups go, and stay: when several
+// groups are closed by one step, their order is the driver's own.
+const callbackQueue = "callbacks"
+
 const (
 	propertyIDs   = 24
 	groupSize     = 3 // tasks t00 to t02 may be in group g0, and so on
@@ -152,7 +156,7 @@ func (s *side) group(o op) runtime.Group {
 		g.Members = append(g.Members, fmt.Sprintf("t%02d", n*groupSize+i))
 	}
 	callback := func(id string) *runtime.Publication {
-		return &runtime.Publication{Envelope: &runtime.Envelope{ID: g.ID + id, Name: "add", Queue: "q1", EnqueuedAt: s.clock.Now()}}
+		return &runtime.Publication{Envelope: &runtime.Envelope{ID: g.ID + id, Name: "add", Queue: callbackQueue, EnqueuedAt: s.clock.Now()}}
 	}
 	g.Done, g.Failed = callback(".done"), callback(".failed")
 	if one(3, o.c) {

@@ -35,6 +35,7 @@ var publishCases = []testCase{
 	{"20_VisibleToOtherProcesses", publishAcross},
 	{"21_DeadLetterIsKnown", publishRepeatDead},
 	{"22_BrokenGroupStoresNothing", publishBrokenGroup},
+	{"23_LargestOfEverything", publishLarge},
 }
 
 func publishDelivers(e *env) {
@@ -277,14 +278,12 @@ func publishDepth(e *env) {
 func publishDepthCounts(e *env) {
 	e.accept(e.task("holder"), e.task("waits"), e.task("parked"), e.task("dies"))
 	ds := e.take("holder", "waits", "parked", "dies")
-	slot := runtime.LimitUse{Key: "task:demo.add", Slots: 1}
-	e.admit(slot, ds[0])
-	e.admit(slot, ds[1])
+	e.runs(slots(1), ds[0])
+	e.waits(slots(1), ds[1])
 	e.settled(parkedAs(ds[2]))
 	e.bury(ds[3])
 	e.accept(e.task("ready"), e.task("delayed", due(e.after(time.Hour))))
 	e.is("holder", runtime.StateRunning, runtime.PlaceLeased)
-	e.is("waits", runtime.StateQueued, runtime.PlaceWaiting)
 	e.is("parked", runtime.StateQueued, runtime.PlaceParked)
 	if r := e.publish(e.task("fifth", depth(4)))[0]; r.Status != runtime.Full {
 		e.Fatalf("fifth of four: %s; want full", r.Status)
@@ -354,4 +353,14 @@ func publishBrokenGroup(e *env) {
 		e.fails(err, runtime.ErrInvalid, fmt.Sprintf("publish with group %+v", g))
 		e.unknown("a")
 	}
+}
+
+func publishLarge(e *env) {
+	id, name := strings.Repeat("i", runtime.MaxIDLength), strings.Repeat("n", runtime.MaxNameLength)
+	p := e.task(id, named(name), inQueue(name), priority(runtime.MaxPriority), unique(strings.Repeat("k", 512)))
+	p.Envelope.Args = fmt.Appendf(nil, `{"text":"%s"}`, strings.Repeat("x", runtime.MaxArgsBytes-11))
+	e.accept(p)
+	ds := e.receive(1, name)
+	e.wantIDs(deliveredIDs(ds), id)
+	e.sameEnvelope(ds[0].Envelope, p.Envelope)
 }

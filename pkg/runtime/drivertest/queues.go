@@ -33,6 +33,8 @@ var queueCases = []testCase{
 	{"22_EmptyStore", queueEmpty},
 	{"23_EndedTasksAreNotListed", queueListEnded},
 	{"24_DeadLettersAreListed", queueListDead},
+	{"25_TotalsOnlyGrow", queueTotals},
+	{"26_LocateBooked", locateBooked},
 }
 
 // everyPlace puts one task, named after it, into every place of the default
@@ -253,6 +255,18 @@ func (e *env) heldBy(hs []runtime.SlotHolder, want ...string) {
 	e.wantIDs(sorted(ids), want...)
 }
 
+// A booked task is due at a time, and the limit tells why.
+func locateBooked(e *env) {
+	e.acceptPlain("a", "b")
+	ds := e.take("a", "b")
+	e.runs(perMinute(1), ds[0])
+	e.booked(perMinute(1), ds[1], e.after(time.Minute))
+	l := e.location("b")
+	if l.Task.LimitKey != perMinute(1).Key || l.Limit.Rate != 1 || !l.Task.DueAt.Equal(e.after(time.Minute)) {
+		e.Fatalf("waits for %q (%+v) until %v; want the rate, in a minute", l.Task.LimitKey, l.Limit, l.Task.DueAt)
+	}
+}
+
 func locateParked(e *env) {
 	e.park(e.task("a"))
 	if l := e.location("a"); l.Task.Place != runtime.PlaceParked || l.Task.Reason != runtime.ReasonUnknown {
@@ -345,4 +359,20 @@ func queueListDead(e *env) {
 	e.wantIDs(recordIDs(e.listed(runtime.TaskQuery{})), "a", "b")
 	e.replays("a")
 	e.wantIDs(sorted(recordIDs(e.listed(runtime.TaskQuery{}))), "a", "b")
+}
+
+func queueTotals(e *env) {
+	e.acceptPlain("a", "b", "c")
+	ds := e.take("a", "b", "c")
+	short := as(ds[0], runtime.Succeeded)
+	short.Keep = time.Minute
+	e.settled(short, as(ds[1], runtime.Cancelled), died(ds[2], runtime.ReasonPermanent, ""))
+	before := e.stat(queue)
+	e.purge("c")
+	e.pass(runtime.DefaultKeep + time.Hour)
+	e.unknown("a")
+	before.Dead = 0
+	if after := e.stat(queue); after != before {
+		e.Fatalf("%+v; want the totals as they were, %+v", after, before)
+	}
 }

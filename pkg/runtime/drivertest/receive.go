@@ -38,6 +38,10 @@ var receiveCases = []testCase{
 	{"26_PriorityAcrossPublishes", receivePriorityLate},
 	{"27_AttemptIsNotCharged", receiveAttempt},
 	{"28_WaitFindsWorkInTheLastQueue", receiveLastQueue},
+	{"29_FollowUpWakes", receiveWokenByFollowUp},
+	{"30_FreedSlotWakes", receiveWokenBySlot},
+	{"31_ReclaimWakes", receiveWokenByReclaim},
+	{"32_UnparkedWakes", receiveWokenByUnpark},
 }
 
 func receivePriority(e *env) {
@@ -236,6 +240,43 @@ func receiveWokenByPromotion(e *env) {
 	out := e.waiting(e.ctx, e.open(), w1)
 	asleep()
 	e.pass(time.Minute)
+	e.woken(out, "a")
+}
+
+func receiveWokenByFollowUp(e *env) {
+	e.accept(e.task("a", inQueue("other")))
+	d := e.receive(1, "other")[0]
+	out := e.waiting(e.ctx, e.open(), w2)
+	asleep()
+	e.settled(leaving(as(d, runtime.Succeeded), e.task("next")))
+	e.woken(out, "next")
+}
+
+func receiveWokenBySlot(e *env) {
+	e.acceptPlain("a", "b")
+	ds := e.take("a", "b")
+	e.runs(slots(1), ds[0])
+	e.waits(slots(1), ds[1])
+	out := e.waiting(e.ctx, e.open(), w2)
+	asleep()
+	e.end(runtime.Succeeded, ds[0])
+	e.woken(out, "b")
+}
+
+func receiveWokenByReclaim(e *env) {
+	e.acceptPlain("a")
+	e.takeOne("a")
+	out := e.waiting(e.ctx, e.open(), w2)
+	asleep()
+	e.pass(lease + time.Second)
+	e.woken(out, "a")
+}
+
+func receiveWokenByUnpark(e *env) {
+	e.park(e.task("a"))
+	out := e.waiting(e.ctx, e.open(), w2)
+	asleep()
+	e.recoverWith(runtime.Recover{Known: []string{"demo.add"}, Queues: []string{queue}})
 	e.woken(out, "a")
 }
 

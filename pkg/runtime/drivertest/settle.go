@@ -44,6 +44,9 @@ var settleCases = []testCase{
 	{"33_OverdueButNotReclaimed", settleOverdue},
 	{"34_TotalsGrowOnce", settleTotals},
 	{"35_RetryChangesThePriority", settleRetriedPriority},
+	{"36_IDUsedAgainIsAnotherTask", settleReusedID},
+	{"37_PurgedTaskIsLost", settlePurged},
+	{"38_KeptForVeryLong", settleKeepLong},
 }
 
 func settleSucceeded(e *env) {
@@ -515,6 +518,49 @@ func settleForget(e *env) {
 	if st := e.stat(queue); st.Succeeded != 1 {
 		e.Fatalf("%d succeeded; want the forgotten one to be counted", st.Succeeded)
 	}
+}
+
+// The same id, forgotten and published again: a lease of the first life is
+// nothing in the second.
+func settleReusedID(e *env) {
+	var old []runtime.Delivery
+	for range 3 {
+		e.acceptPlain("a")
+		d := e.takeOne("a")
+		for _, o := range old {
+			if o.Lease.Fence == d.Lease.Fence {
+				e.Fatalf("fence %d was given out in two lives of one id", d.Lease.Fence)
+			}
+			e.wantSettled(e.settle(retryOf(o, time.Time{}))[0], runtime.LeaseLost, "a")
+			e.wantIDs(leaseIDs(e.extend(w1, o).Lost), "a")
+		}
+		e.is("a", runtime.StateRunning, runtime.PlaceLeased)
+		s := as(d, runtime.Succeeded)
+		s.Keep = -1
+		e.settled(s)
+		old = append(old, d)
+	}
+}
+
+func settlePurged(e *env) {
+	e.acceptPlain("a")
+	d := e.takeOne("a")
+	e.bury(d)
+	e.purge("a")
+	e.wantSettled(e.settle(as(d, runtime.Succeeded))[0], runtime.LeaseLost, "a")
+	e.unknown("a")
+	e.acceptPlain("a")
+	e.wantSettled(e.settle(as(d, runtime.Succeeded))[0], runtime.LeaseLost, "a")
+	e.takeOne("a")
+}
+
+func settleKeepLong(e *env) {
+	e.acceptPlain("a")
+	s := as(e.takeOne("a"), runtime.Succeeded)
+	s.Keep = 100 * 365 * 24 * time.Hour
+	e.settled(s)
+	e.pass(50 * 365 * 24 * time.Hour)
+	e.is("a", runtime.StateSucceeded, runtime.PlaceDone)
 }
 
 func settleNoBody(e *env) {
