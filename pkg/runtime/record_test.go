@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
@@ -49,4 +50,30 @@ func FuzzDecodeRecord(f *testing.F) {
 			t.Fatalf("encode what was decoded: %v", err)
 		}
 	})
+}
+
+// TestRecordOfASuccess holds the hand-written encoding against encoding/json.
+func TestRecordOfASuccess(t *testing.T) {
+	at := time.Date(2026, 1, 31, 12, 0, 0, 123456789, time.FixedZone("", 3600))
+	for _, r := range []runtime.Record{
+		{},
+		{Payload: json.RawMessage(`null`)},
+		{Payload: json.RawMessage(`{"a":[1,"x\u00e9"]}`), StartedAt: at, FinishedAt: at.Add(time.Second)},
+		{Payload: json.RawMessage(`{"gzip":"H4sI"}`), Encoder: "gzip", FinishedAt: at},
+		{Encoder: "own\"one\"é"},
+	} {
+		got, err := r.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		utc := r
+		utc.StartedAt, utc.FinishedAt = r.StartedAt.UTC(), r.FinishedAt.UTC()
+		if want, _ := json.Marshal(utc); string(got) != string(want) {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	r := runtime.Record{Payload: json.RawMessage(`{"broken`)}
+	if _, err := r.Encode(); !errors.Is(err, runtime.ErrInvalid) {
+		t.Errorf("a broken payload: %v", err)
+	}
 }
