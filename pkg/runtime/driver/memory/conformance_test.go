@@ -40,7 +40,9 @@ func (s testStore) Open(t *testing.T) *runtime.Backend {
 // Corrupt is the one thing that the ports cannot do.
 func (s testStore) Corrupt(t *testing.T, taskID string) {
 	t.Helper()
+	stores.Lock()
 	st := stores.byName[s.name].store
+	stores.Unlock()
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.task(taskID) == nil {
