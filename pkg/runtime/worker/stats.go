@@ -45,8 +45,8 @@ func (t *stats) ended(queue string, o runtime.Outcome) {
 
 const (
 	rateWindow  = time.Minute
-	rateBuckets = 12
-	rateBucket  = rateWindow / rateBuckets
+	rateBucket  = 5 * time.Second
+	rateBuckets = int64(rateWindow/rateBucket) + 1 // the current one is not full
 )
 
 // rates counts settled tasks by queue over the last minute. The zero value is
@@ -92,7 +92,8 @@ func (r *rates) perSecond(now time.Time) map[string]float64 {
 		return nil
 	}
 	r.advance(now)
-	over := min(max(now.Sub(r.begun), time.Second), rateWindow).Seconds()
+	span := rateWindow + time.Duration(now.UnixNano()%int64(rateBucket))
+	over := min(max(now.Sub(r.begun), time.Second), span).Seconds()
 	sums := map[string]float64{}
 	for _, b := range r.buckets {
 		for queue, n := range b {
