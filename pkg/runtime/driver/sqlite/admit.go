@@ -27,7 +27,7 @@ func (b broker) Admit(ctx context.Context, c runtime.Consumer, as []runtime.Admi
 // here on, also while a booked rate runs off, so that the task can run when it
 // comes back without asking again.
 func (s *step) admit(c runtime.Consumer, a *runtime.Admission) (runtime.Verdict, error) {
-	t, err := s.task(`WHERE t.seq = ?`, rowOf(a.Lease))
+	t, err := s.leased(a.Lease)
 	if err != nil {
 		return runtime.Verdict{}, err
 	}
@@ -46,7 +46,7 @@ func (s *step) admit(c runtime.Consumer, a *runtime.Admission) (runtime.Verdict,
 		return runtime.Verdict{}, err
 	}
 	if full != "" {
-		return runtime.Verdict{Key: full}, s.wait(t, full)
+		return runtime.Verdict{Key: full}, s.wait(t.aside(), full)
 	}
 	if t.flags&flagPaid != 0 {
 		return runtime.Verdict{Run: true}, s.save(t)
@@ -63,9 +63,15 @@ func (s *step) admitRates(t *task, uses []runtime.LimitUse) (runtime.Verdict, er
 		return runtime.Verdict{Run: true}, s.save(t)
 	}
 	t.flags |= flagPaid
-	t.place, t.state = placeDelayed, int64(stateNumber(runtime.StateQueued))
-	t.limitKey, t.due = slowest, until
-	return runtime.Verdict{Until: fromMicros(until)}, s.save(t)
+	t.place, t.limitKey, t.due = placeDelayed, slowest, until
+	return runtime.Verdict{Until: fromMicros(until)}, s.save(t.aside())
+}
+
+// aside ends the hand-out of a task that has not begun. It came to nothing, and
+// so does not save the task from expiring.
+func (t *task) aside() *task {
+	t.state, t.expiry = int64(stateNumber(runtime.StateQueued)), t.expires
+	return t
 }
 
 // book takes one token from every rate. When one of them has none left now, it
@@ -74,19 +80,19 @@ func (s *step) book(uses []runtime.LimitUse) (slowest string, until int64, err e
 	until = s.now
 	var done []string
 	for _, u := range uses {
-		if slices.Contains(done, u.Key) {
-			continue
-		}
-		done = append(done, u.Key)
-		l, err := s.declare(u)
+		l, err := s.limit(u)
 		if err != nil {
 			return "", 0, err
 		}
-		if l.Rate <= 0 || l.Per <= 0 {
+		if l.Rate <= 0 || l.Per <= 0 || slices.Contains(done, u.Key) {
 			continue
 		}
+		done = append(done, u.Key)
 		if free := l.free(); free > until {
 			slowest, until = l.Key, free
+		}
+		if err := s.declare(u); err != nil {
+			return "", 0, err
 		}
 		if _, err := s.exec(`UPDATE stem_limits SET tat = ? WHERE key = ?`, max(l.tat, s.now)+l.every(), l.Key); err != nil {
 			return "", 0, err
@@ -99,30 +105,30 @@ func (s *step) book(uses []runtime.LimitUse) (slowest string, until int64, err e
 // first limit that has none to spare. Slots it has already are not asked for
 // again.
 func (s *step) takeSlots(t *task, uses []runtime.LimitUse) (full string, err error) {
-	var wanted []string
+	var wanted []runtime.LimitUse
 	for _, u := range uses {
-		l, err := s.declare(u)
+		l, err := s.limit(u)
 		if err != nil {
 			return "", err
 		}
-		if l.Slots <= 0 || slices.Contains(wanted, u.Key) {
+		if l.Slots <= 0 {
 			continue
 		}
 		taken, mine, err := s.slots(u.Key, t.seq)
 		if err != nil {
 			return "", err
 		}
-		if mine {
-			continue
-		}
-		if taken >= int64(l.Slots) {
+		if !mine && taken >= int64(l.Slots) {
 			return u.Key, nil
 		}
-		wanted = append(wanted, u.Key)
+		wanted = append(wanted, u)
 	}
-	for _, key := range wanted {
+	for _, u := range wanted {
 		t.flags |= flagSlots
-		if _, err := s.exec(`INSERT INTO stem_slots (key, seq, since) VALUES (?, ?, ?)`, key, t.seq, s.now); err != nil {
+		if err := s.declare(u); err != nil {
+			return "", err
+		}
+		if _, err := s.exec(`INSERT OR IGNORE INTO stem_slots (key, seq, since) VALUES (?, ?, ?)`, u.Key, t.seq, s.now); err != nil {
 			return "", err
 		}
 	}
@@ -144,8 +150,7 @@ func (s *step) wait(t *task, key string) error {
 	if _, err := one(s, nextWait, func(r row) { t.waitNo = r.int(0) }, key); err != nil {
 		return err
 	}
-	t.place, t.state = placeWaiting, int64(stateNumber(runtime.StateQueued))
-	t.limitKey = key
+	t.place, t.limitKey = placeWaiting, key
 	return s.save(t)
 }
 
@@ -218,12 +223,22 @@ func decodeUses(raw string) ([]runtime.LimitUse, error) {
 	return uses, nil
 }
 
-// booked reports whether a task that is handed out need not be admitted: its
-// rates are paid and it has the slots that it asked for.
-func booked(f flags, uses string) bool {
-	if f&flagPaid == 0 || f&flagSlots != 0 {
-		return f&flagPaid != 0
+// hasSlots reports whether a task holds all the slots that it asked for, as the
+// limits are now.
+func (s *step) hasSlots(seq int64, raw string) (bool, error) {
+	uses, err := decodeUses(raw)
+	if err != nil {
+		return false, err
 	}
-	us, err := decodeUses(uses)
-	return err == nil && !slices.ContainsFunc(us, func(u runtime.LimitUse) bool { return u.Slots > 0 })
+	for _, u := range uses {
+		l, err := s.limit(u)
+		if err != nil {
+			return false, err
+		}
+		_, mine, err := s.slots(u.Key, seq)
+		if err != nil || l.Slots > 0 && !mine {
+			return false, err
+		}
+	}
+	return true, nil
 }

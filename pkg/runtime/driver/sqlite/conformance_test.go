@@ -13,7 +13,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	drivertest.Run(t, drivertest.Harness{Name: "sqlite", New: newTestStore})
+	drivertest.Run(t, drivertest.Harness{Name: "sqlite", New: newTestStore, Model: newModel})
 }
 
 // testStore is a file in a directory of its own. Each opening has its own

@@ -111,10 +111,7 @@ func (s *step) replay(r *runtime.Replay, next []byte) (runtime.PublishResult, er
 func (s *step) revive(t *task, due any) error {
 	t.state = int64(stateNumber(runtime.StateQueued))
 	t.reason, t.error, t.worker, t.finished, t.endNo = nil, nil, nil, nil, nil
-	t.due, t.losses = due, 0
-	if _, err := s.exec(`UPDATE stem_tasks SET expires = NULL, expiry = NULL WHERE seq = ?`, t.seq); err != nil {
-		return err
-	}
+	t.due, t.losses, t.expires, t.expiry = due, 0, nil, nil
 	if t.uniqueKey != "" {
 		if err := s.claimKey(t.uniqueKey, t.id); err != nil {
 			return err

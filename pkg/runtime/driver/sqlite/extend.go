@@ -27,7 +27,7 @@ func (s *step) extend(c runtime.Consumer, held []runtime.Lease, lease time.Durat
 		return out, err
 	}
 	for _, l := range held {
-		h, ok := has[holding{rowOf(l), int64(l.Fence)}]
+		h, ok := has[handOutOf(l)]
 		if !ok {
 			out.Lost = append(out.Lost, l)
 			continue
@@ -45,9 +45,6 @@ func (s *step) extend(c runtime.Consumer, held []runtime.Lease, lease time.Durat
 	return out, nil
 }
 
-// holding names a hand-out.
-type holding struct{ seq, fence int64 }
-
 // held is what Extend has to know about one.
 type held struct {
 	visibility int64 // 0: its lease ends with its consumer's
@@ -56,14 +53,14 @@ type held struct {
 }
 
 var readHeld = sqlText(`
-SELECT t.seq, t.fence, t.visibility, t.lease_until, t.flags
+SELECT t.seq, t.deliveries, t.visibility, t.lease_until, t.flags
 FROM stem_tasks t JOIN stem_consumers c ON t.consumer = c.id
 WHERE t.place = #leased AND c.worker = ? AND c.incarnation = ?`)
 
-func (s *step) heldBy(c runtime.Consumer) (map[holding]held, error) {
-	out := map[holding]held{}
+func (s *step) heldBy(c runtime.Consumer) (map[handOut]held, error) {
+	out := map[handOut]held{}
 	err := s.query(readHeld, func(r row) error {
-		out[holding{r.int(0), r.int(1)}] = held{visibility: r.int(2), until: r.int(3), flags: flags(r.int(4))}
+		out[handOut{r.int(0), r.int(1)}] = held{visibility: r.int(2), until: r.int(3), flags: flags(r.int(4))}
 		return nil
 	}, c.Worker, c.Incarnation)
 	return out, err
@@ -84,6 +81,6 @@ func (s *step) renew(l runtime.Lease, h held, lease time.Duration) error {
 	if asked == h.until {
 		return nil
 	}
-	_, err := s.exec(`UPDATE stem_tasks SET lease_until = ? WHERE seq = ?`, asked, rowOf(l))
+	_, err := s.exec(`UPDATE stem_tasks SET lease_until = ? WHERE seq = ?`, asked, handOutOf(l).seq)
 	return err
 }

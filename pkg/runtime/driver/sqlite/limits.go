@@ -41,13 +41,18 @@ func scanLimit(r row) (limit, error) {
 	return l, nil
 }
 
-// limit returns the limit of a key; one that nobody has asked for has no
-// numbers.
-func (s *step) limit(key string) (limit, error) {
-	return limitIn(s, key)
+// limit returns the limit of a use with the numbers that hold for it: the
+// operator's, if there are any, or its own.
+func (s *step) limit(u runtime.LimitUse) (limit, error) {
+	l, err := limitOf(s, u.Key)
+	if !l.overridden {
+		l.LimitUse = u
+	}
+	return l, err
 }
 
-func limitIn(q session, key string) (limit, error) {
+// limitOf returns what is stored about a limit.
+func limitOf(q session, key string) (limit, error) {
 	l := limit{LimitUse: runtime.LimitUse{Key: key}}
 	err := q.query(limitColumns+`WHERE l.key = ?`, func(r row) (err error) {
 		l, err = scanLimit(r)
@@ -56,15 +61,13 @@ func limitIn(q session, key string) (limit, error) {
 	return l, err
 }
 
-// declare notes the numbers that a task asked for and returns those that hold.
-func (s *step) declare(u runtime.LimitUse) (limit, error) {
+// declare notes the numbers of a task that takes something of the limit, for
+// those who look.
+func (s *step) declare(u runtime.LimitUse) error {
 	_, err := s.exec(`
 INSERT INTO stem_limits (key, declared) VALUES (?, ?)
 ON CONFLICT (key) DO UPDATE SET declared = excluded.declared WHERE declared <> excluded.declared`, u.Key, numbersOf(u).encode())
-	if err != nil {
-		return limit{}, err
-	}
-	return s.limit(u.Key)
+	return err
 }
 
 // The rate is the generic cell rate algorithm with a burst of Rate: tokens come

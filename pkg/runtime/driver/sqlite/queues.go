@@ -134,7 +134,7 @@ func (l *locating) all(seq, wait int64) error {
 }
 
 func (l *locating) limit(key string) error {
-	found, err := limitIn(l, key)
+	found, err := limitOf(l, key)
 	if err != nil {
 		return err
 	}

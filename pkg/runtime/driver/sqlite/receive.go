@@ -52,7 +52,9 @@ func checkReceive(r *runtime.Receive) error {
 // claimed is a hand-out that has yet to be decoded.
 type claimed struct {
 	runtime.Delivery
-	raw []byte
+	seq  int64
+	raw  []byte
+	uses string // what it was paid for, if it was
 }
 
 // claim leases what is there. It does not take the write lock when that is
@@ -119,18 +121,18 @@ const inLine = `FROM stem_tasks WHERE queue = ? AND place = #ready ORDER BY prio
 // any more.
 var (
 	readLine = sqlText(`
-SELECT seq, id, fence, deliveries, losses, flags, visibility, expiry, uses, envelope ` + inLine)
+SELECT seq, id, deliveries, losses, flags, visibility, expiry, uses, envelope ` + inLine)
 
 	leaseLine = sqlText(`
 UPDATE stem_tasks SET
-  place = #leased, state = #running, fence = fence + 1, deliveries = deliveries + 1,
+  place = #leased, state = #running, deliveries = deliveries + 1,
   flags = flags & ~?, consumer = ?, started = ?, updated = ?,
   lease_until = ? + min(visibility, ?), expiry = CASE WHEN expiry <= ? THEN expiry END
 WHERE seq IN (SELECT seq ` + inLine + `)`)
 
 	leasePlainLine = sqlText(`
 UPDATE stem_tasks SET
-  place = #leased, state = #running, fence = fence + 1, deliveries = deliveries + 1,
+  place = #leased, state = #running, deliveries = deliveries + 1,
   consumer = ?, started = ?, updated = ?
 WHERE seq IN (SELECT seq ` + inLine + `)`)
 )
@@ -142,12 +144,15 @@ func (c *claim) take(queue string, n int) (int, error) {
 	}
 	plain, from := true, len(c.out)
 	err := c.query(readLine, func(r row) error {
-		plain = plain && r.int(5) == 0 && r[6] == nil && r[7] == nil
+		plain = plain && r.int(4) == 0 && r[5] == nil && r[6] == nil
 		c.out = append(c.out, c.handOut(r, queue))
 		return nil
 	}, queue, n)
 	got := len(c.out) - from
 	if err != nil || got == 0 {
+		return 0, err
+	}
+	if err := c.book(c.out[from:]); err != nil {
 		return 0, err
 	}
 	if err := c.renewConsumer(); err != nil {
@@ -164,19 +169,34 @@ func (c *claim) take(queue string, n int) (int, error) {
 
 func (c *claim) handOut(r row, queue string) claimed {
 	lease := c.Lease.Microseconds()
-	if r[6] != nil {
-		lease = min(lease, r.int(6))
+	if r[5] != nil {
+		lease = min(lease, r.int(5))
 	}
-	return claimed{raw: r.bytes(9), Delivery: runtime.Delivery{
-		Lease: runtime.Lease{
-			TaskID: r.str(1), Queue: queue, Receipt: receipt(r.int(0)),
-			Fence: uint64(r.int(2) + 1), Until: fromMicros(c.now + lease),
-		},
-		Deliveries: int(r.int(3) + 1),
-		Losses:     int(r.int(4)),
-		Booked:     booked(flags(r.int(5)), r.str(8)),
-		Expired:    r[7] != nil && r.int(7) <= c.now,
+	h := handOut{r.int(0), r.int(2) + 1}
+	out := claimed{seq: h.seq, raw: r.bytes(8), Delivery: runtime.Delivery{
+		Lease:      runtime.Lease{TaskID: r.str(1), Queue: queue, Fence: h.fence(), Until: fromMicros(c.now + lease)},
+		Deliveries: int(h.delivery),
+		Losses:     int(r.int(3)),
+		Expired:    r[6] != nil && r.int(6) <= c.now,
 	}}
+	if flags(r.int(4))&flagPaid != 0 {
+		out.uses = r.str(7)
+	}
+	return out
+}
+
+// book finds out which tasks need not be admitted again: their rates are paid
+// and they have the slots that they asked for.
+func (c *claim) book(out []claimed) (err error) {
+	for i := range out {
+		if out[i].uses == "" {
+			continue
+		}
+		if out[i].Booked, err = c.hasSlots(out[i].seq, out[i].uses); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const upsertConsumer = `

@@ -105,8 +105,8 @@ var agenda = []string{
 var (
 	overdueOfConsumers = sqlText(`
 WHERE t.place = #leased AND t.lease_until IS NULL
-  AND t.consumer IN (SELECT id FROM stem_consumers WHERE lease_until <= ?1) LIMIT ?2`)
-	overdueOwn = sqlText(`WHERE t.place = #leased AND t.lease_until <= ?1 LIMIT ?2`)
+  AND t.consumer IN (SELECT id FROM stem_consumers WHERE lease_until <= ?1) ORDER BY t.seq LIMIT ?2`)
+	overdueOwn = sqlText(`WHERE t.place = #leased AND t.lease_until <= ?1 ORDER BY t.lease_until, t.seq LIMIT ?2`)
 )
 
 // reclaim takes back the leases of the dead, and those that were short of
@@ -172,7 +172,7 @@ func (h *housekeeping) lose(t *task) error {
 	return err
 }
 
-var expired = sqlText(`WHERE t.expiry <= ?1 AND t.place IN (#ready, #delayed, #waiting, #parked) ORDER BY t.expiry LIMIT ?2`)
+var expired = sqlText(`WHERE t.expiry <= ?1 AND t.place IN (#ready, #delayed, #waiting, #parked) ORDER BY t.expiry, t.seq LIMIT ?2`)
 
 // expire ends what waited for too long, wherever it waits, unless it had been
 // handed out in time.
@@ -184,14 +184,23 @@ func (h *housekeeping) expire() error {
 }
 
 // each calls f for at most max of the tasks that a condition on the time
-// selects, and notes when there may be more.
+// selects, and notes when there may be more. Each is read when its turn comes:
+// the end of one may have given its slot to the next.
 func (h *housekeeping) each(where string, max int, f func(*task) error) error {
-	ts, err := h.tasks(where, h.now, max)
+	var rows []int64
+	err := h.query(`SELECT t.seq FROM stem_tasks t `+where, func(r row) error {
+		rows = append(rows, r.int(0))
+		return nil
+	}, h.now, max)
+	h.note(len(rows) == max)
 	if err != nil {
 		return err
 	}
-	h.note(len(ts) == max)
-	for _, t := range ts {
+	for _, seq := range rows {
+		t, err := h.task(`WHERE t.seq = ?`, seq)
+		if err != nil {
+			return err
+		}
 		if err := f(t); err != nil {
 			return err
 		}

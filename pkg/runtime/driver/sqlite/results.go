@@ -45,7 +45,8 @@ func (p results) Progress(ctx context.Context, c runtime.Consumer, ps []runtime.
 	return write(ctx, p.store, "store progress", func(s *step) ([]runtime.Lease, error) {
 		var lost []runtime.Lease
 		for i := range ps {
-			n, err := s.exec(storeProgress, ps[i].Percent, ps[i].Data, s.now, rowOf(ps[i].Lease), int64(ps[i].Lease.Fence), c.Worker, c.Incarnation)
+			h := handOutOf(ps[i].Lease)
+			n, err := s.exec(storeProgress, ps[i].Percent, ps[i].Data, s.now, h.seq, h.delivery, c.Worker, c.Incarnation)
 			if err != nil {
 				return nil, err
 			}
@@ -60,7 +61,7 @@ func (p results) Progress(ctx context.Context, c runtime.Consumer, ps []runtime.
 
 var storeProgress = sqlText(`
 UPDATE stem_tasks SET percent = ?, data = ?, updated = ?
-WHERE seq = ? AND fence = ? AND place = #leased
+WHERE seq = ? AND deliveries = ? AND place = #leased
   AND consumer = (SELECT id FROM stem_consumers WHERE worker = ? AND incarnation = ?)`)
 
 // List pages through ended tasks, newest first.

@@ -84,9 +84,9 @@ func (s *step) settleAll(c runtime.Consumer, ps []prepared) ([]runtime.SettleRes
 // grew would split its page.
 var settleLean = sqlText(`
 UPDATE stem_tasks SET
-  place = #done, state = #succeeded, settled_fence = fence, settled_as = ?, finished = ?, updated = ?, end_no = ?,
+  place = #done, state = #succeeded, settled = deliveries, settled_as = ?, finished = ?, updated = ?, end_no = ?,
   keep_until = ?, consumer = NULL, worker = ?, reason = NULL, error = NULL, body = ?, envelope = NULL
-WHERE seq = ? AND fence = ? AND consumer = ? AND queue = ? AND place = #leased AND flags = 0`)
+WHERE seq = ? AND deliveries = ? AND consumer = ? AND queue = ? AND place = #leased AND flags = 0`)
 
 // settleLean tries the short way for what most settlements are, and reports
 // whether it was one of those.
@@ -98,8 +98,9 @@ func (s *step) settleLean(c runtime.Consumer, consumer int64, p *prepared) (bool
 	if err != nil {
 		return false, err
 	}
+	h := handOutOf(p.Lease)
 	n, err := s.exec(settleLean, int(p.Outcome), s.now, s.now, no, s.now+keepFor(p.Keep), c.Worker, p.Result,
-		rowOf(p.Lease), int64(p.Lease.Fence), consumer, p.Lease.Queue)
+		h.seq, h.delivery, consumer, p.Lease.Queue)
 	if err != nil || n == 0 {
 		s.ends--
 		return false, err
@@ -113,11 +114,11 @@ func (s *step) settleLean(c runtime.Consumer, consumer int64, p *prepared) (bool
 // settle goes the long way: it reads the task, decides and writes it back.
 func (s *step) settle(c runtime.Consumer, p *prepared) (runtime.SettleResult, error) {
 	none := runtime.SettleResult{Status: runtime.LeaseLost}
-	t, err := s.task(`WHERE t.seq = ?`, rowOf(p.Lease))
+	t, err := s.leased(p.Lease)
 	if err != nil || t == nil {
 		return none, err
 	}
-	if t.settled == int64(p.Lease.Fence) && t.settledAs == int64(p.Outcome) {
+	if t.settled == handOutOf(p.Lease).delivery && t.settledAs == int64(p.Outcome) {
 		return runtime.SettleResult{Status: runtime.Repeated, Effects: known(p.Effects)}, nil
 	}
 	if !t.heldBy(c, p.Lease) {
@@ -126,7 +127,7 @@ func (s *step) settle(c runtime.Consumer, p *prepared) (runtime.SettleResult, er
 	if p.err != nil {
 		return runtime.SettleResult{Status: runtime.Refused, Err: p.err}, nil
 	}
-	t.settled, t.settledAs = int64(p.Lease.Fence), int64(p.Outcome)
+	t.settled, t.settledAs = t.deliveries, int64(p.Outcome)
 	if err := s.apply(t, p); err != nil {
 		return none, err
 	}
@@ -203,9 +204,8 @@ func (s *step) park(t *task, p *prepared) error {
 	if ended, err := s.endRevoked(t); err != nil || ended {
 		return err
 	}
-	t.place, t.state = placeParked, int64(stateNumber(runtime.StateQueued))
-	t.reason, t.error = text(p.Reason), text(p.Error)
-	return s.saveFreed(t)
+	t.place, t.reason, t.error = placeParked, text(p.Reason), text(p.Error)
+	return s.saveFreed(t.aside())
 }
 
 // putBack returns a task from a worker's hands to the line, or to its delay

@@ -124,7 +124,8 @@ func (w *writer) gather(first *pending) []*pending {
 	return batch
 }
 
-// turn carries out a batch.
+// turn carries out a batch: in one transaction, or, when that fails, each
+// operation in one of its own.
 func (w *writer) turn(batch []*pending) {
 	if w.idle(batch) {
 		return
@@ -134,20 +135,17 @@ func (w *writer) turn(batch []*pending) {
 		return
 	}
 	batch = take(batch)
-	s := newStep(w.conn, w.clock)
-	failed, err := w.run(s, batch)
-	if err == nil {
-		w.told(s.rings)
-		answer(batch, nil)
-		return
-	}
-	w.rollback()
-	if len(batch) == 1 {
-		answer(batch, fail(failed, err))
+	err := w.run(batch)
+	if err == nil || len(batch) == 1 {
+		answer(batch, err)
 		return
 	}
 	for _, p := range batch {
-		w.alone(p)
+		alone := []*pending{p}
+		if err = w.lock(); err == nil {
+			err = w.run(alone)
+		}
+		answer(alone, err)
 	}
 }
 
@@ -167,42 +165,32 @@ func (w *writer) idle(batch []*pending) bool {
 	return true
 }
 
-// run carries out a batch in the open transaction and commits it. It returns
-// what the one who failed was doing.
-func (w *writer) run(s *step, batch []*pending) (doing string, err error) {
+// run carries out a batch in the open transaction and commits it, or rolls it
+// back.
+func (w *writer) run(batch []*pending) error {
+	s := newStep(w.conn, w.clock)
+	err := w.commit(s, batch)
+	if err != nil {
+		// After some errors, a full disk for one, SQLite has rolled back by
+		// itself; ROLLBACK then only reports that there is nothing left to do.
+		_, _ = w.conn.exec(`ROLLBACK`)
+		return err
+	}
+	w.told(s.rings)
+	return nil
+}
+
+func (w *writer) commit(s *step, batch []*pending) error {
 	for _, p := range batch {
 		if err := p.run(s); err != nil {
-			return p.doing, err
+			return fail(p.doing, err)
 		}
 	}
 	if err := s.finish(); err != nil {
-		return batch[0].doing, err
+		return fail("count tasks", err)
 	}
-	_, err = w.conn.exec(`COMMIT`)
-	return batch[0].doing, err
-}
-
-// alone carries out an operation, already taken, in a transaction of its own.
-func (w *writer) alone(p *pending) {
-	batch := []*pending{p}
-	if err := w.lock(); err != nil {
-		answer(batch, err)
-		return
-	}
-	s := newStep(w.conn, w.clock)
-	if _, err := w.run(s, batch); err != nil {
-		w.rollback()
-		answer(batch, fail(p.doing, err))
-		return
-	}
-	w.told(s.rings)
-	answer(batch, nil)
-}
-
-func (w *writer) rollback() {
-	// After some errors, a full disk for one, SQLite has rolled back by itself;
-	// ROLLBACK then only reports that there is nothing left to do.
-	_, _ = w.conn.exec(`ROLLBACK`)
+	_, err := w.conn.exec(`COMMIT`)
+	return fail("commit", err)
 }
 
 // take claims the operations whose callers still wait.

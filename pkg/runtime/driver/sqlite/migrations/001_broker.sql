@@ -18,10 +18,9 @@ CREATE TABLE stem_tasks (
   state         INTEGER NOT NULL,
   flags         INTEGER NOT NULL DEFAULT 0, -- what its end has to look after; 0 is a plain task
   attempt       INTEGER NOT NULL,
-  deliveries    INTEGER NOT NULL DEFAULT 0,
+  deliveries    INTEGER NOT NULL DEFAULT 0, -- with seq the fence; see fence.go
   losses        INTEGER NOT NULL DEFAULT 0,
-  fence         INTEGER NOT NULL DEFAULT 0, -- of the last hand-out
-  settled_fence INTEGER NOT NULL DEFAULT 0, -- of the last settlement, to know it again
+  settled       INTEGER NOT NULL DEFAULT 0, -- the delivery that was settled last, to know it again
   settled_as    INTEGER NOT NULL DEFAULT 0,
   consumer      INTEGER,                    -- who holds it
   lease_until   INTEGER,                    -- where its lease does not end with its consumer's
