@@ -102,7 +102,7 @@ func announce(mode runtime.DrainMode, active int, s os.Signal) string {
 	}
 	switch {
 	case mode == runtime.DrainHard:
-		return fmt.Sprintf("leaving at once; %s go back", tasks(active))
+		return fmt.Sprintf("leaving at once; giving back %s", tasks(active))
 	case active == 0:
 		return "stopping"
 	case mode == runtime.DrainSoft:
