@@ -381,13 +381,18 @@ func opPurge(s *side, o op) (what, answer string) {
 	return id, fmt.Sprint(n)
 }
 
+// opLimit overrides the number of a limit, or removes the override.
 func opLimit(s *side, o op) (what, answer string) {
 	u := pick(propertyUses, o.a)
-	u.Slots, u.Rate, u.Per = o.b%3, 0, 0
+	if u.Slots > 0 {
+		u.Slots = o.b % 3
+	} else {
+		u.Rate = o.b % 3
+	}
 	s.failed("set a limit", s.on(o).Limits.Set(s.ctx, []runtime.LimitUse{u}))
 	// What that frees is to be ready on both sides before they are compared.
 	_, _ = opPass(s, op{b: 1, d: 2, f: o.f})
-	return fmt.Sprintf("%s slots %d", u.Key, u.Slots), ""
+	return fmt.Sprintf("%s slots %d rate %d", u.Key, u.Slots, u.Rate), ""
 }
 
 func opProgress(s *side, o op) (what, answer string) {
