@@ -73,10 +73,10 @@ func (s *store) takeSlots(t *task) (full *limit) {
 	return nil
 }
 
-// admitted reports whether t has everything that it asked for, so that it may
-// run when it comes back: its rates are booked and it holds its slots.
+// admitted reports whether t has everything that it last asked for, so that it
+// may run when it comes back: its rates are booked and it holds its slots.
 func (s *store) admitted(t *task) bool {
-	if !t.paid {
+	if !t.paid || len(t.uses) == 0 {
 		return false
 	}
 	for _, u := range t.uses {
