@@ -3,6 +3,7 @@ package flush
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 )
 
@@ -111,9 +112,12 @@ func (b *Batcher[T, R]) next() {
 	go b.drain()
 }
 
-// drain flushes batch after batch until none is waiting.
+// drain flushes batch after batch until none is waiting. Before each it lets
+// others run: the callers of the last one are about to come again, and would
+// otherwise find the next gone without them.
 func (b *Batcher[T, R]) drain() {
 	for {
+		runtime.Gosched()
 		ctx, cancel := context.WithCancel(context.Background())
 		next, items, places := b.take(cancel)
 		if next == nil {

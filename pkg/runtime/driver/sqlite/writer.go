@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"math/rand/v2"
+	goruntime "runtime"
 	"sync/atomic"
 	"time"
 
@@ -110,8 +111,11 @@ func (w *writer) loop() {
 	}
 }
 
-// gather takes what is there, and no more.
+// gather takes what is there, and no more. It lets others run first: those whom
+// the last turn answered are about to come again, and without it each turn would
+// find only half of them.
 func (w *writer) gather(first *pending) []*pending {
+	goruntime.Gosched()
 	batch := []*pending{first}
 	for len(batch) < maxTurn {
 		select {
