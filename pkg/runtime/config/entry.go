@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,9 +62,6 @@ func (c *Config) show() []Entry {
 			named = append(named, e)
 		}
 	}
-	slices.SortFunc(named, func(a, b Entry) int {
-		// "queues" before "tasks", and by name within.
-		return cmp.Or(strings.Compare(a.Key, b.Key))
-	})
+	slices.SortFunc(named, func(a, b Entry) int { return strings.Compare(a.Key, b.Key) })
 	return append(fixed, named...)
 }

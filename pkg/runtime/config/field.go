@@ -102,7 +102,7 @@ func (s *schema[T]) apply(t *T, f field[T], it item, shownKey string, c *collect
 	case err == nil:
 		seen(f.key, it)
 	case it.hidden():
-		c.add(it.at, "", "%s: %s does not hold %s", shownKey, it, f.takes)
+		c.add(it.at, "", "%s: want %s, got %s", shownKey, f.takes, it)
 	default:
 		c.addError(it.at, shownKey+": ", err)
 	}

@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // item is one value of a file, a variable or a flag, with its place: what is
 // left of YAML once aliases, merges and ${…} are resolved.
@@ -53,12 +56,16 @@ func (it item) empty() bool { return it.kind == scalar && it.tag == tagNull }
 
 // get returns the value of a key of a mapping.
 func (it item) get(key string) (item, bool) {
-	for _, e := range it.entries {
-		if e.key == key {
-			return e.val, true
-		}
+	e, ok := it.find(key)
+	return e.val, ok
+}
+
+func (it item) find(key string) (entry, bool) {
+	i := slices.IndexFunc(it.entries, func(e entry) bool { return e.key == key })
+	if i < 0 {
+		return entry{}, false
 	}
-	return item{}, false
+	return it.entries[i], true
 }
 
 // String returns what may be printed of the value.

@@ -153,24 +153,29 @@ func (l *loader) included(root item, path string) item {
 	if !ok || val.empty() {
 		return base
 	}
-	patterns, err := asList(asText)(val)
+	patterns, err := asList(func(it item) (item, error) { _, err := asText(it); return it, err })(val)
 	if err != nil {
 		l.problems.addError(val.at, "include: ", err)
 	}
 	for _, pattern := range patterns {
-		files, err := filepath.Glob(absolute(pattern, filepath.Dir(path)))
-		switch {
-		case err != nil:
-			l.problems.add(val.at, "", "include: %s: %v", pattern, err)
-		case len(files) == 0 && !strings.ContainsAny(pattern, "*?["):
-			l.problems.add(val.at, "paths start at the file that says include:", "include: there is no %s", pattern)
-		}
-		for _, file := range files {
-			if file != path {
-				base = l.over(base, l.file(file, val.at))
-			} else if !strings.ContainsAny(pattern, "*?[") {
-				l.file(file, val.at) // reports the cycle
-			}
+		base = l.includePattern(base, pattern, path)
+	}
+	return base
+}
+
+// includePattern brings in the files of one glob, except the file that says it.
+func (l *loader) includePattern(base, pattern item, path string) item {
+	files, err := filepath.Glob(absolute(pattern.text, filepath.Dir(path)))
+	isGlob := strings.ContainsAny(pattern.text, "*?[")
+	switch {
+	case err != nil:
+		l.problems.add(pattern.at, "", "include: %s: %v", pattern, err)
+	case len(files) == 0 && !isGlob:
+		l.problems.add(pattern.at, "paths start at the file that says include:", "include: there is no %s", pattern)
+	}
+	for _, file := range files {
+		if file != path || !isGlob {
+			base = l.over(base, l.file(file, pattern.at))
 		}
 	}
 	return base
@@ -212,12 +217,18 @@ func (l *loader) read(root item) {
 		l.tasks(tasks)
 	}
 	if err := c.Defaults.Validate(); err != nil {
-		l.problems.addError(c.Origin("defaults"), "defaults: ", err)
+		l.problems.addError(l.firstUnder("defaults."), "defaults: ", err)
 	}
-	if c.Worker.Heartbeat >= c.Worker.Lease {
-		l.problems.add(c.Origin("worker.heartbeat"), "a third of worker.lease is a good value",
-			"worker.heartbeat %s is not shorter than worker.lease %s", runtime.FormatDuration(c.Worker.Heartbeat), runtime.FormatDuration(c.Worker.Lease))
+}
+
+// firstUnder returns where the first key with the prefix was set.
+func (l *loader) firstUnder(prefix string) Origin {
+	for _, e := range l.config.show() {
+		if strings.HasPrefix(e.Key, prefix) && e.Origin.Layer != LayerDefault {
+			return e.Origin
+		}
 	}
+	return Origin{}
 }
 
 // setting notes the origin of a fixed key.
@@ -226,8 +237,8 @@ func (l *loader) setting(key string, it item) {
 	switch key {
 	case "store":
 		c.Store = anchor(c.Store, l.base(it.at))
-	case "defaults.retries":
-		key = "defaults.retries.max"
+	case shortRetries:
+		key += ".max"
 	}
 	c.note(key, printable(key, it), it.at)
 }

@@ -101,6 +101,16 @@ func asPositive(it item) (time.Duration, error) {
 	return d, err
 }
 
+func asAtLeast(least time.Duration) func(item) (time.Duration, error) {
+	return func(it item) (time.Duration, error) {
+		d, err := asDuration(it)
+		if err == nil && d < least {
+			err = wrong("at least "+runtime.FormatDuration(least), it)
+		}
+		return d, err
+	}
+}
+
 func asRate(it item) (runtime.Rate, error) {
 	if it.kind != scalar || it.tag == tagNull {
 		return runtime.Rate{}, wrong(`a rate like "10/s"`, it)

@@ -26,6 +26,9 @@ type Setting struct {
 func Settings() []Setting {
 	out := make([]Setting, 0, len(settingFields))
 	for _, f := range settingFields {
+		if f.key == shortRetries {
+			continue
+		}
 		out = append(out, Setting{Key: f.key, Env: variables(f.key), Flag: flags[f.key], Takes: f.takes, Default: f.def, Help: f.help})
 	}
 	return out
@@ -49,8 +52,8 @@ var workerFields = []field[Worker]{
 	{"concurrency", "number", "number of CPUs", "tasks that run at once", to(asInt(1, 100_000), func(w *Worker, v int) { w.Concurrency = v })},
 	{"prefetch", "number", "adapts", "tasks held ready beyond those that run", to(asInt(0, 100_000), func(w *Worker, v int) { w.Prefetch = int(orNegative(time.Duration(v))) })},
 	{"prefetch_multiplier", "number", "", "another way to say prefetch: tasks held for each that may run, itself included", to(asInt(1, 1000), func(w *Worker, v int) { w.multiplier = v })},
-	{"lease", "duration", "10s", "how long a worker may be silent before its tasks go to others", to(asPositive, func(w *Worker, v time.Duration) { w.Lease = v })},
-	{"soft_grace", "duration", "30s", "what a soft shutdown leaves handlers to return", to(asDuration, func(w *Worker, v time.Duration) { w.SoftGrace = v })},
+	{"lease", "duration", "10s", "how long a worker may be silent before its tasks go to others", to(asAtLeast(time.Second), func(w *Worker, v time.Duration) { w.Lease = v })},
+	{"soft_grace", "duration", "30s", "what a soft shutdown leaves handlers to return", to(asPositive, func(w *Worker, v time.Duration) { w.SoftGrace = v })},
 	{"heartbeat", "duration", "5s", "how often a worker reports itself", to(asPositive, func(w *Worker, v time.Duration) { w.Heartbeat = v })},
 	{"max_losses", "number", strconv.Itoa(runtime.DefaultMaxLosses), "workers a task may take down before it is a dead letter", to(asInt(1, math.MaxInt32), func(w *Worker, v int) { w.MaxLosses = v })},
 	{"max_result", "size", "1MiB", "the longest result; a longer one is a permanent failure", to(asBytes, func(w *Worker, v int64) { w.MaxResult = v })},
@@ -73,8 +76,12 @@ var named = map[string][]string{
 	"store":                      {"STEM_STORE", "STEM_BROKER_URL"},
 	"worker.prefetch_multiplier": {"STEM_PREFETCH_MULTIPLIER"},
 	"worker.heartbeat":           {"STEM_HEARTBEAT_INTERVAL"},
-	"defaults.retries":           {}, // short for the next, and has its variable
+	"defaults.retries.max":       {"STEM_DEFAULT_MAX_RETRIES"},
 }
+
+// shortRetries is another way to write the key below it, and no setting of its
+// own.
+const shortRetries = "defaults.retries"
 
 // variables returns the names of the variables of a key: STEM_ and its words;
 // what is under defaults begins with STEM_DEFAULT_.
@@ -94,8 +101,8 @@ func setDefaults(c *Config, cpus int) {
 	}
 	c.Log = Log{Level: "info", Format: "text"}
 	c.Queues = map[string]Queue{}
-	for _, f := range settingFields {
-		c.note(f.key, f.def, Origin{})
+	for _, s := range Settings() {
+		c.note(s.Key, s.Default, Origin{})
 	}
 }
 

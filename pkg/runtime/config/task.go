@@ -36,10 +36,10 @@ var execFields = []field[ExecTask]{
 }
 
 var httpFields = []field[HTTPTask]{
-	{"method", "method", "POST", "", to(asText, func(x *HTTPTask, v string) { x.Method = v })},
+	{"method", "template", "POST", "how to call it", to(asText, func(x *HTTPTask, v string) { x.Method = v })},
 	{"url", "template", "", "where to; {{.args.user}} and others are filled in", to(asText, func(x *HTTPTask, v string) { x.URL = v })},
-	{"headers", "mapping of templates", "", "", to(asTexts, func(x *HTTPTask, v map[string]string) { x.Headers = v })},
-	{"body", "template", "the arguments as JSON", "", to(asText, func(x *HTTPTask, v string) { x.Body = &v })},
+	{"headers", "mapping of templates", "", "headers it gets besides Content-Type, Idempotency-Key (the task's id) and the trace headers", to(asTexts, func(x *HTTPTask, v map[string]string) { x.Headers = v })},
+	{"body", "template", "the arguments", "what is sent", to(asText, func(x *HTTPTask, v string) { x.Body = &v })},
 	{"timeout", "duration", "30s", "for the call with its redirects", to(asPositive, func(x *HTTPTask, v time.Duration) { x.Timeout = v })},
 	{"success", "list of codes", "200-299", "status codes that succeed", to(asCodes(100, 599), func(x *HTTPTask, v []int) { x.Success = v })},
 	{"retry", "list of codes", "408, 425, 429, 500-599", "status codes that may pass on another try; others are permanent failures", to(asCodes(100, 599), func(x *HTTPTask, v []int) { x.Retry = v })},

@@ -178,14 +178,6 @@ func (s *source) mergeKey(m, it item) item {
 	return it
 }
 
-func (it item) find(key string) (entry, bool) {
-	i := slices.IndexFunc(it.entries, func(e entry) bool { return e.key == key })
-	if i < 0 {
-		return entry{}, false
-	}
-	return it.entries[i], true
-}
-
 // clean makes text from a file safe to print on one line.
 func clean(s string) string {
 	quoted := strconv.Quote(s)
