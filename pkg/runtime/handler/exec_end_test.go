@@ -139,28 +139,6 @@ func TestExecLeavesNothingBehind(t *testing.T) {
 	allGone(t, pids(t, h.logged, 1))
 }
 
-// workerProcess makes this binary a worker that runs one program and never
-// settles, for the tests that kill it.
-func workerProcess() bool {
-	script, is := os.LookupEnv("HANDLER_TEST_SCRIPT")
-	if !is {
-		return false
-	}
-	run, err := handler.Exec(handler.ExecSpec{Command: []string{"sh", "-c", script}})
-	if err != nil {
-		panic(err)
-	}
-	task, h := newTask(`{}`)
-	h.logged = make(chan string)
-	go func() {
-		for line := range h.logged {
-			fmt.Println(line)
-		}
-	}()
-	_, _ = run(context.Background(), task)
-	return true
-}
-
 func TestExecGroupDiesWithTheWorker(t *testing.T) {
 	worker := exec.Command(os.Args[0])
 	worker.Env = append(os.Environ(), "HANDLER_TEST_SCRIPT="+family(true))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
+	"github.com/stem-jobs/stem/pkg/runtime/handler"
 )
 
 func TestMain(m *testing.M) {
@@ -103,4 +105,26 @@ func eventually(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("waited too long for: %s", what)
 		}
 	}
+}
+
+// workerProcess makes this binary a worker that runs one program and never
+// settles, for the tests that kill it.
+func workerProcess() bool {
+	script, is := os.LookupEnv("HANDLER_TEST_SCRIPT")
+	if !is {
+		return false
+	}
+	run, err := handler.Exec(handler.ExecSpec{Command: []string{"sh", "-c", script}})
+	if err != nil {
+		panic(err)
+	}
+	task, h := newTask(`{}`)
+	h.logged = make(chan string)
+	go func() {
+		for line := range h.logged {
+			fmt.Println(line)
+		}
+	}()
+	_, _ = run(context.Background(), task)
+	return true
 }
