@@ -36,7 +36,7 @@ var broken = []struct {
 	{"imports follow the table", imports("internal/cli/dlq.go", "cli", Module+"/pkg/runtime/driver/memory"), "imports pkg/runtime/driver/memory"},
 	{"imports follow the table", imports("internal/cli/workercmd/x.go", "workercmd", Module+"/pkg/runtime/driver/all"), "imports pkg/runtime/driver/all"},
 	{"imports follow the table", imports("pkg/runtime/worker/x_test.go", "worker", Module+"/internal/cli"), "imports internal/cli"},
-	{"imports follow the table", imports("test/thirdparty/x_test.go", "thirdparty", Module+"/pkg/runtime/driver/memory"), "imports pkg/runtime/driver/memory"},
+	{"imports follow the table", imports("test/thirdparty/x_test.go", "thirdparty", Module+"/pkg/runtime/driver/sqlite"), "imports pkg/runtime/driver/sqlite"},
 	{"imports follow the table", imports("test/thirdparty/x_test.go", "thirdparty", Module+"/pkg/stem"), "imports pkg/stem"},
 	{"imports follow the table", imports("pkg/newcomer/x.go", "newcomer"), "add one to internal/archtest/imports.go"},
 	{"third-party libraries stay behind their fences", imports("pkg/wf/x.go", "wf", "github.com/spf13/cobra"), "allowed only in internal/cli"},

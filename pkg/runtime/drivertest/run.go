@@ -45,7 +45,7 @@ var sections = []section{
 	{"Queues", queueCases, work},
 	{"DeadLetters", deadLetterCases, append(work, hasAudits)},
 	{"Results", resultCases, work},
-	{"Heartbeats", heartbeatCases, []port{hasHeartbeats, hasBroker}},
+	{"Heartbeats", heartbeatCases, []port{hasHeartbeats}},
 	{"Bus", busCases, []port{hasBus}},
 	{"Locks", lockCases, []port{hasLocks}},
 	{"Limits", limitCases, append(work, hasLimits)},
