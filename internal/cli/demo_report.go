@@ -146,11 +146,15 @@ func (v *demoView) rank(c demo.Counts) {
 
 func (d *demoRun) print(v demoView) error {
 	p := d.o.app.printer
+	prose := !p.Structured() && len(p.Fields) == 0 && p.Format != "name"
+	if prose && v.Directories == 0 {
+		d.hints(v) // a table of zeros tells nothing
+		return nil
+	}
 	if err := printer.PrintItem(p, v, v.Run, demoFields(p, v)); err != nil {
 		return err
 	}
-	asTable := p.Format == "" || p.Format == "table" || p.Format == "wide"
-	if asTable && !p.Structured() && len(p.Fields) == 0 && len(v.Largest) > 0 {
+	if prose && p.Format != "none" && len(v.Largest) > 0 {
 		if p.Human() {
 			fmt.Fprintln(p.Console.Out)
 		}

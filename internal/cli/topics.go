@@ -15,7 +15,7 @@ func helpTopics() []*cobra.Command {
 	return []*cobra.Command{
 		{Use: "exit-codes", Short: "What the exit codes of stem mean", Long: exitCodesTopic()},
 		{Use: "environment", Short: "The variables that stem looks at", Long: environmentTopic()},
-		{Use: "config", Short: "Where settings come from", Long: configTopic},
+		{Use: "configuration", Short: "Where settings come from", Long: configTopic},
 		{Use: "formatting", Short: "Output for people, for pipes and for programs", Long: formattingTopic},
 	}
 }
