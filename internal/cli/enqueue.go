@@ -210,6 +210,9 @@ func setArgs(pairs []string) (json.RawMessage, error) {
 // known refuses a name that no task here has and one here nearly has: a typing
 // error would sit in the queue until somebody wonders.
 func (o *enqueueOptions) known(opened *stem.App, name string) error {
+	if err := runtime.CheckName("task name", name); err != nil {
+		return err
+	}
 	names := opened.Registry().Names()
 	if o.force || len(names) == 0 || contains(names, name) {
 		return nil

@@ -203,12 +203,18 @@ func (g *grid) render(p *Printer) error {
 	return writeTrimmed(p.Console.Out, out.String())
 }
 
+const reset = "\x1b[0m"
+
 // writeTrimmed drops the padding at line ends, which would wrap on a terminal
 // that is exactly as wide as the table.
 func writeTrimmed(w io.Writer, text string) error {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		b.WriteString(strings.TrimRight(line, " \n"))
+		line = strings.TrimRight(line, " \n")
+		for strings.HasSuffix(line, " "+reset) { // the library closes what is closed
+			line = strings.TrimRight(strings.TrimSuffix(line, reset), " ")
+		}
+		b.WriteString(line)
 		b.WriteByte('\n')
 	}
 	_, err := io.WriteString(w, b.String())
