@@ -5,53 +5,74 @@ import (
 	"time"
 )
 
-// benchLedger holds every task of a run by its number: what the store has
-// confirmed, and how often it ran.
+// benchLedger holds every task of a run by its id: what the store has confirmed,
+// how often it ran, and whether it has ended.
 //
 //   - Concurrency: safe for use by many goroutines.
 type benchLedger struct {
-	mu    sync.Mutex
-	in    map[int64]bool
-	out   map[int64]int
-	timed []time.Duration
+	mu      sync.Mutex
+	entries map[string]benchEntry
+	stored  int
+	ended   int
+	waits   []time.Duration // from enqueue to start, where that was timed
 }
 
-func (l *benchLedger) init() { l.in, l.out = map[int64]bool{}, map[int64]int{} }
-
-// stored notes that the store has confirmed task n.
-func (l *benchLedger) stored(n int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.in[n] = true
+type benchEntry struct {
+	stored, ended bool
+	ran           int
 }
 
-// ran notes an execution of task n; wait is the time from enqueue to start, 0
-// when it was not timed.
-func (l *benchLedger) ran(n int64, wait time.Duration) {
+// confirm notes that the store has a task.
+func (l *benchLedger) confirm(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.out[n]++
+	e := l.entries[id]
+	e.stored = true
+	l.entries[id] = e
+	l.stored++
+}
+
+// run notes an execution; wait is the time from enqueue to start, 0 when it was
+// not timed.
+func (l *benchLedger) run(id string, wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.entries[id]
+	e.ran++
+	l.entries[id] = e
 	if wait > 0 {
-		l.timed = append(l.timed, wait)
+		l.waits = append(l.waits, wait)
 	}
 }
 
-// size is how many tasks the store has confirmed.
-func (l *benchLedger) size() int64 {
+// end notes that the store knows the outcome of a task.
+func (l *benchLedger) end(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return int64(len(l.in))
+	e := l.entries[id]
+	if !e.ended {
+		l.ended++
+	}
+	e.ended = true
+	l.entries[id] = e
 }
 
-func (l *benchLedger) waits() []time.Duration {
+// counts returns how many tasks are stored and how many have ended.
+func (l *benchLedger) counts() (stored, ended int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]time.Duration(nil), l.timed...)
+	return int64(l.stored), int64(l.ended)
+}
+
+func (l *benchLedger) timed() []time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]time.Duration(nil), l.waits...)
 }
 
 // ledgerView is the balance in JSON. Duplicates are executions beyond the
 // first, which at-least-once delivery allows; Missing are confirmed tasks that
-// never ran, Unknown tasks that ran and were never confirmed.
+// have not run or not ended, Unknown tasks that ran and were never confirmed.
 type ledgerView struct {
 	Enqueued   int  `json:"enqueued"`
 	Ran        int  `json:"ran"`
@@ -61,19 +82,20 @@ type ledgerView struct {
 	OK         bool `json:"ok"`
 }
 
-// balance compares both sides of the ledger, number by number.
+// balance compares the sides of the ledger, id by id.
 func (l *benchLedger) balance() ledgerView {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	v := ledgerView{Enqueued: len(l.in), Ran: len(l.out)}
-	for n := range l.in {
-		if l.out[n] == 0 {
-			v.Missing++
+	v := ledgerView{Enqueued: l.stored}
+	for _, e := range l.entries {
+		if e.ran > 0 {
+			v.Ran++
+			v.Duplicates += e.ran - 1
 		}
-	}
-	for n, times := range l.out {
-		v.Duplicates += times - 1
-		if !l.in[n] {
+		switch {
+		case e.stored && (e.ran == 0 || !e.ended):
+			v.Missing++
+		case !e.stored:
 			v.Unknown++
 		}
 	}

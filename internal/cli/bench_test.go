@@ -150,23 +150,26 @@ func TestBenchRefuses(t *testing.T) {
 
 func TestBenchLedger(t *testing.T) {
 	for name, c := range map[string]struct {
-		in, out []int64
-		want    ledgerView
+		stored, ran, ended string // ids
+		want               ledgerView
 	}{
-		"nothing":   {nil, nil, ledgerView{OK: true}},
-		"balanced":  {[]int64{1, 2}, []int64{2, 1}, ledgerView{Enqueued: 2, Ran: 2, OK: true}},
-		"twice":     {[]int64{1, 2}, []int64{1, 2, 1, 1}, ledgerView{Enqueued: 2, Ran: 2, Duplicates: 2, OK: true}},
-		"missing":   {[]int64{1, 2, 3}, []int64{1}, ledgerView{Enqueued: 3, Ran: 1, Missing: 2}},
-		"unknown":   {[]int64{1}, []int64{1, 7}, ledgerView{Enqueued: 1, Ran: 2, Unknown: 1}},
-		"both ways": {[]int64{1, 2}, []int64{1, 7, 7}, ledgerView{Enqueued: 2, Ran: 2, Duplicates: 1, Missing: 1, Unknown: 1}},
+		"nothing":   {"", "", "", ledgerView{OK: true}},
+		"balanced":  {"a b", "b a", "a b", ledgerView{Enqueued: 2, Ran: 2, OK: true}},
+		"twice":     {"a b", "a b a a", "a b b", ledgerView{Enqueued: 2, Ran: 2, Duplicates: 2, OK: true}},
+		"never ran": {"a b c", "a", "a", ledgerView{Enqueued: 3, Ran: 1, Missing: 2}},
+		"not ended": {"a b", "a b", "a", ledgerView{Enqueued: 2, Ran: 2, Missing: 1}},
+		"unknown":   {"a", "a x", "a x", ledgerView{Enqueued: 1, Ran: 2, Unknown: 1}},
+		"both ways": {"a b", "a x x", "a x", ledgerView{Enqueued: 2, Ran: 2, Duplicates: 1, Missing: 1, Unknown: 1}},
 	} {
-		var l benchLedger
-		l.init()
-		for _, n := range c.in {
-			l.stored(n)
+		l := benchLedger{entries: map[string]benchEntry{}}
+		for _, id := range strings.Fields(c.stored) {
+			l.confirm(id)
 		}
-		for _, n := range c.out {
-			l.ran(n, 0)
+		for _, id := range strings.Fields(c.ran) {
+			l.run(id, 0)
+		}
+		for _, id := range strings.Fields(c.ended) {
+			l.end(id)
 		}
 		if got := l.balance(); got != c.want {
 			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
@@ -185,7 +188,7 @@ func TestBenchFailsWhenTheLedgerDoesNotAddUp(t *testing.T) {
 	defer opened.Close()
 	b := newBenchRun(&benchOptions{app: a}, "x")
 	b.opened = opened
-	b.ledger.stored(1)
+	b.ledger.confirm("lost")
 	if err := b.finish(nil); exitCode(err) != exitNegative || !strings.Contains(err.Error(), "1 missing") {
 		t.Errorf("got %v", err)
 	}
