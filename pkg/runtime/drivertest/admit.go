@@ -31,6 +31,8 @@ var admitCases = []testCase{
 	{"21_WaiterIsNotOvertaken", admitNotOvertaken},
 	{"22_DeferralIsNotCharged", admitNotCharged},
 	{"23_LostWaiterMakesWay", admitLostWaiter},
+	{"24_ReleasedIsStillBooked", admitBookedReleased},
+	{"25_MarkingABookedTaskAsStarted", admitBookedStarted},
 }
 
 // slots and perMinute limit the plain task.
@@ -446,5 +448,43 @@ func admitNotCharged(e *env) {
 	e.pass(100 * lease)
 	if r := e.record("b"); r.Attempt != 0 || r.Losses != 0 {
 		e.Fatalf("waiting was charged: %+v", r)
+	}
+}
+
+// bookedOne is a task whose rate is paid, delivered again.
+func (e *env) bookedOne() runtime.Delivery {
+	e.Helper()
+	e.acceptPlain("a", "b")
+	ds := e.take("a", "b")
+	e.runs(perMinute(1), ds[0])
+	e.booked(perMinute(1), ds[1], e.after(time.Minute))
+	e.end(runtime.Succeeded, ds[0])
+	e.pass(time.Minute)
+	d := e.takeOne("b")
+	if !d.Booked {
+		e.Fatal("it came back without being booked")
+	}
+	return d
+}
+
+// A worker that shuts down gives back what it has not begun. The token is paid,
+// and nothing was had for it.
+func admitBookedReleased(e *env) {
+	e.end(runtime.Released, e.bookedOne())
+	if !e.takeOne("b").Booked {
+		e.Fatal("released, and no longer booked: it would pay twice")
+	}
+}
+
+// A suspect is marked as started when it is booked, too; that asks for nothing
+// and gives nothing away: admitted again, it runs and does not pay again.
+func admitBookedStarted(e *env) {
+	d := e.bookedOne()
+	if v := e.admitAll(w1, runtime.Admission{Lease: d.Lease, Started: true})[0]; !v.Run {
+		e.Fatalf("admit: %+v; want it to run", v)
+	}
+	e.end(runtime.Released, d)
+	if d = e.takeOne("b"); !d.Booked {
+		e.runs(perMinute(1), d)
 	}
 }

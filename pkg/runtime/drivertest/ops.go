@@ -266,25 +266,23 @@ func (s *side) settlement(h inHand, o op) runtime.Settlement {
 	return st
 }
 
-// opAdmit asks for up to four tasks that one worker has.
+// opAdmit asks for up to four tasks that one worker has. What is booked is not
+// asked for again.
 func opAdmit(s *side, o op) (what, answer string) {
 	first, ok := s.anyHeld(o.a)
-	if !ok {
+	if !ok || first.Booked {
 		return "nothing", ""
 	}
 	hs := []inHand{first}
 	for _, h := range s.held {
-		if h.by == first.by && h.Lease.TaskID != first.Lease.TaskID && len(hs) < 4 {
+		if h.by == first.by && !h.Booked && h.Lease.TaskID != first.Lease.TaskID && len(hs) < 4 {
 			hs = append(hs, h)
 		}
 	}
 	var as []runtime.Admission
 	var whats, answers []string
 	for i, h := range hs {
-		a := runtime.Admission{Lease: h.Lease, Started: one(2, o.b+i)}
-		if !h.Booked {
-			a.Uses = []runtime.LimitUse{pick(propertyUses, o.c)}
-		}
+		a := runtime.Admission{Lease: h.Lease, Started: one(2, o.b+i), Uses: []runtime.LimitUse{pick(propertyUses, o.c)}}
 		as = append(as, a)
 		whats = append(whats, fmt.Sprintf("%s started %v uses %v", h.Lease.TaskID, a.Started, a.Uses))
 	}
