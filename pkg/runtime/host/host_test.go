@@ -328,24 +328,3 @@ func TestHostRunsAgain(t *testing.T) {
 		}
 	}, func() []runtime.Role { return []runtime.Role{newFake("worker")} })
 }
-
-// The OS's own signals arrive, and stop arriving when asked.
-func TestListen(t *testing.T) {
-	signals, stop := host.Listen()
-	defer stop()
-	self, err := os.FindProcess(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := self.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case s := <-signals:
-		if s != syscall.SIGTERM {
-			t.Errorf("got %s", s)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("no signal came")
-	}
-}

@@ -22,6 +22,7 @@ func (s *shift) admit(j *job) bool {
 		}
 		return false
 	}
+	j.terms.uses = s.overrides.add(j.terms.uses, j.Envelope.Name, *j.terms.LimitsFailOpen)
 	suspect := j.Losses > 0
 	if (len(j.terms.uses) == 0 || j.Booked) && !suspect {
 		return true

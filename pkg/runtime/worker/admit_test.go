@@ -3,7 +3,6 @@ package worker_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -237,4 +236,23 @@ func TestEarlyAcknowledgementOfALostTask(t *testing.T) {
 	})
 }
 
-var errVeto = errors.New("not today")
+// An operator's limit holds for tasks that declare none.
+func TestLimitsOrderedByAnOperator(t *testing.T) {
+	inBubble(t, defs(task("x", echo)), func(r *rig) {
+		w := r.start()
+		r.ended(r.enqueue(runtime.Request{Name: "x"}), runtime.StateSucceeded)
+		order := func(l runtime.LimitUse) {
+			if err := r.store.Limits.Set(r.ctx, []runtime.LimitUse{l}); err != nil {
+				t.Fatal(err)
+			}
+			w.Apply(r.ctx, runtime.Command{Type: runtime.CommandRefresh})
+			synctest.Wait()
+		}
+		order(runtime.LimitUse{Key: "task:x", Rate: 1, Per: time.Hour})
+		r.ended(r.enqueue(runtime.Request{Name: "x"}), runtime.StateSucceeded)
+		r.at(r.enqueue(runtime.Request{Name: "x"}), runtime.PlaceDelayed)
+		order(runtime.LimitUse{Key: "task:x"}) // lifted
+		r.ended(r.enqueue(runtime.Request{Name: "x"}), runtime.StateSucceeded)
+		w.stop(runtime.DrainWarm)
+	})
+}

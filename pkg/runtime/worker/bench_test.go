@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -171,14 +170,4 @@ func (e *endless) Extend(context.Context, runtime.Consumer, []runtime.Lease, tim
 
 func (e *endless) Recover(context.Context, runtime.Recover) (runtime.Recovered, error) {
 	return runtime.Recovered{}, nil
-}
-
-// cpu is what the process has used.
-func cpu(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -12,30 +12,50 @@ import (
 // followEvery is how late an order may arrive when its hint got lost.
 const followEvery = 2 * time.Second
 
-// keepFollowing looks for what operators have ordered.
-func (s *shift) keepFollowing(ctx context.Context) {
-	for s.pause(ctx, loopDirectives, followEvery) {
-		s.follow(ctx)
+// followFirst reads the directives before the first task is taken, and insists:
+// what is in a paused queue must not be touched.
+func (s *shift) followFirst(ctx context.Context) {
+	trouble := s.outage("read directives")
+	for {
+		err := s.follow(ctx)
+		if err == nil {
+			trouble.over()
+			return
+		}
+		if !trouble.wait(ctx, err) {
+			return
+		}
 	}
 }
 
-// follow reads the directives that are newer than those it knows and obeys
-// them. It does not insist: the next look finds what this one did not.
-func (s *shift) follow(ctx context.Context) {
-	if s.backend.Directives == nil {
-		return
-	}
-	ds, err := s.backend.Directives.Since(ctx, s.pauses.version())
-	if err != nil {
-		if ctx.Err() == nil {
-			s.log.Warn("directives cannot be read", "error", err)
+// keepFollowing looks for what operators have ordered since.
+func (s *shift) keepFollowing(ctx context.Context) {
+	trouble := s.outage("read directives")
+	for s.pause(ctx, loopDirectives, followEvery) {
+		err := s.follow(ctx)
+		switch {
+		case err == nil:
+			trouble.over()
+		case ctx.Err() == nil:
+			trouble.wait(ctx, err)
 		}
-		return
 	}
-	for _, queue := range s.pauses.apply(ds, s.o.Clock.Now()) {
-		s.log.Info("queue paused", "queue", queue)
-		s.giveBack(func(j *job) bool { return j.Lease.Queue == queue })
+}
+
+// follow reads the directives that are newer than those it knows, and what
+// operators have ordered about limits, and obeys.
+func (s *shift) follow(ctx context.Context) error {
+	if s.backend.Directives != nil {
+		ds, err := s.backend.Directives.Since(ctx, s.pauses.version())
+		if err != nil {
+			return err
+		}
+		for _, queue := range s.pauses.apply(ds, s.o.Clock.Now()) {
+			s.log.Info("queue paused", "queue", queue)
+			s.giveBack(func(j *job) bool { return j.Lease.Queue == queue })
+		}
 	}
+	return s.overrides.follow(ctx, s.backend.Limits)
 }
 
 // pauses is which queues are paused, as of a version of the directives. The

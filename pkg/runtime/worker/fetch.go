@@ -24,6 +24,9 @@ func (s *shift) fetchUntilAsked() error {
 		case <-ctx.Done():
 		}
 	}()
+	s.followFirst(ctx)
+	s.log.Info("worker ready", "queues", s.queueNames(), "concurrency", s.o.Concurrency)
+	s.signal(runtime.Signal{Name: runtime.SignalWorkerReady})
 	trouble := s.outage("fetch tasks")
 	for ctx.Err() == nil {
 		err := s.fetch(ctx)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
+	"github.com/stem-jobs/stem/pkg/runtime/runtimetest"
 	"github.com/stem-jobs/stem/pkg/runtime/worker"
 )
 
@@ -124,6 +125,27 @@ func TestPausedQueuesAreLeftAlone(t *testing.T) {
 		r.ended(a, runtime.StateSucceeded)
 		pause("b", false, time.Now().Add(time.Minute)) // a pause that ends by itself
 		r.ended(waiting, runtime.StateSucceeded)
+		w.stop(runtime.DrainWarm)
+	})
+}
+
+// A worker that cannot read the directives takes nothing: a queue may be paused.
+func TestNothingIsTakenBeforeTheDirectivesAreKnown(t *testing.T) {
+	seen := newRan()
+	inBubble(t, defs(task("x", sleeper(seen))), func(r *rig) {
+		if _, err := r.store.Directives.Put(r.ctx, []runtime.Directive{{Kind: runtime.DirectivePause, Subject: runtime.DefaultQueue}}); err != nil {
+			t.Fatal(err)
+		}
+		id := r.enqueue(runtime.Request{Name: "x", Args: seconds("1")})
+		r.faults.Fail("Directives.Since", 5, runtimetest.Unavailable)
+		w := r.start()
+		if st := w.State(); st.Ready {
+			t.Errorf("state is %+v", st)
+		}
+		<-time.After(time.Minute)
+		if seen.contains(id) || len(w.beat().Paused) != 1 {
+			t.Errorf("it ran: %v; paused: %v", seen.contains(id), w.beat().Paused)
+		}
 		w.stop(runtime.DrainWarm)
 	})
 }

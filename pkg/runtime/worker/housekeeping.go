@@ -29,7 +29,7 @@ func (s *shift) keepHouse(ctx context.Context) {
 		case err == nil:
 			trouble.over()
 			rest = s.rest(r, rest)
-			s.report(r)
+			s.logLosses(r)
 		case ctx.Err() == nil:
 			trouble.wait(ctx, err)
 		}
@@ -54,8 +54,8 @@ func (s *shift) rest(r runtime.Recovered, before time.Duration) time.Duration {
 	return min(rest, due)
 }
 
-// report tells of what operators should know.
-func (s *shift) report(r runtime.Recovered) {
+// logLosses tells of workers that have died.
+func (s *shift) logLosses(r runtime.Recovered) {
 	if r.Reclaimed > 0 || r.Poisoned > 0 {
 		s.log.Info("tasks of lost workers taken back", "reclaimed", r.Reclaimed, "poisoned", r.Poisoned)
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/stem-jobs/stem/pkg/runtime/worker"
 )
 
+var errVeto = errors.New("not today")
+
 // W36: consume middleware can veto, execute middleware sees and replaces
 // results, error middleware replaces or swallows failures; the first is the
 // outermost.

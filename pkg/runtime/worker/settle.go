@@ -141,11 +141,21 @@ func (s *shift) account(x *settling, r runtime.SettleResult) {
 	switch r.Status {
 	case runtime.Settled, runtime.Repeated:
 		s.stats.ended(x.job.Lease.Queue, x.ending.outcome)
+		s.checkLinks(x.job, r.Effects)
 		s.tell(x)
 	case runtime.Refused:
 		s.log.Error("store refused to settle a task; it will run again when its lease ends", "task", x.job.Lease.TaskID, "error", r.Err)
 	default:
 		s.lost(x.job)
+	}
+}
+
+// checkLinks reports links that the store did not take: nobody else will.
+func (s *shift) checkLinks(j *job, rs []runtime.PublishResult) {
+	for _, r := range rs {
+		if r.Status == runtime.Full || r.Status == runtime.Invalid {
+			s.log.Error("link was not enqueued", "task", j.Lease.TaskID, "link", r.ID, "status", r.Status, "error", r.Err)
+		}
 	}
 }
 

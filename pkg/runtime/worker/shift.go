@@ -28,6 +28,7 @@ type shift struct {
 	admissions flush.Batcher[runtime.Admission, runtime.Verdict]
 	progress   flush.Batcher[runtime.Progress, bool]
 	pauses     pauses
+	overrides  overrides
 	stats      stats
 	outages    outages
 
@@ -75,16 +76,11 @@ func newShift(w *Worker, ctx context.Context) *shift {
 func (s *shift) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { s.ask(runtime.DrainHard) })()
 	s.signal(runtime.Signal{Name: runtime.SignalWorkerInit})
-	s.follow(s.ops) // before the first task: a queue that is paused stays untouched
-
 	var loops sync.WaitGroup
 	loops.Go(func() { s.keepLeases(s.ops) })
 	loops.Go(func() { s.keepHouse(s.ops) })
 	loops.Go(func() { s.keepFollowing(s.ops) })
 	loops.Go(func() { s.keepBeating(s.ops) })
-	s.log.Info("worker ready", "queues", s.queueNames(), "concurrency", s.o.Concurrency)
-	s.signal(runtime.Signal{Name: runtime.SignalWorkerReady})
-
 	err := s.fetchUntilAsked()
 	s.drain()
 

@@ -43,6 +43,31 @@ func (t *stats) ended(queue string, o runtime.Outcome) {
 	t.rates.count(queue, time.Now())
 }
 
+// report is a heartbeat with the counts that only those want who ask for them.
+//
+//   - Released tasks went back at a stop or a pause, Deferred ones because of a
+//     rate or slot limit, Parked ones because they are unknown here.
+//   - Unlimited ran although their limits could not be asked.
+//   - Late counts handlers that returned after their task had been decided.
+type report struct {
+	runtime.Heartbeat
+	Cancelled int64 `json:"cancelled"`
+	Released  int64 `json:"released"`
+	Parked    int64 `json:"parked"`
+	Deferred  int64 `json:"deferred"`
+	Unlimited int64 `json:"unlimited"`
+	Late      int64 `json:"late"`
+}
+
+func (s *shift) report() report {
+	t := &s.stats
+	return report{
+		Heartbeat: s.heartbeat(),
+		Cancelled: t.cancelled.Load(), Released: t.released.Load(), Parked: t.parked.Load(),
+		Deferred: t.deferred.Load(), Unlimited: t.unlimited.Load(), Late: t.late.Load(),
+	}
+}
+
 const (
 	rateWindow  = time.Minute
 	rateBucket  = 5 * time.Second

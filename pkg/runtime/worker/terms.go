@@ -36,7 +36,7 @@ func usesOf(e *runtime.Envelope, o *runtime.TaskOptions) []runtime.LimitUse {
 		us = append(us, runtime.LimitUse{Key: "group:" + groupKey(e, o), Rate: rate.N, Per: rate.Per, FailOpen: *o.LimitsFailOpen})
 	}
 	if rate, slots := *o.Rate, *o.Concurrency; rate.N > 0 || slots > 0 {
-		us = append(us, runtime.LimitUse{Key: "task:" + e.Name, Rate: rate.N, Per: rate.Per, Slots: slots, FailOpen: *o.LimitsFailOpen})
+		us = append(us, runtime.LimitUse{Key: taskLimit + e.Name, Rate: rate.N, Per: rate.Per, Slots: slots, FailOpen: *o.LimitsFailOpen})
 	}
 	return us
 }

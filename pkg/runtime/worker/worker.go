@@ -105,8 +105,8 @@ func (w *Worker) Drain(ctx context.Context, mode runtime.DrainMode) error {
 	}
 }
 
-// Apply answers stats with the worker's heartbeat, and on refresh looks at
-// directives and revocations at once.
+// Apply answers stats with the worker's heartbeat and more counts, and on
+// refresh looks at directives and revocations at once.
 //
 //   - Errors: ErrUnavailable when the worker does not run.
 func (w *Worker) Apply(ctx context.Context, c runtime.Command) (json.RawMessage, bool, error) {
@@ -121,7 +121,7 @@ func (w *Worker) Apply(ctx context.Context, c runtime.Command) (json.RawMessage,
 		s.refresh()
 		return nil, true, nil
 	}
-	reply, err := json.Marshal(s.heartbeat())
+	reply, err := json.Marshal(s.report())
 	return reply, true, err
 }
 
