@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"runtime/pprof"
 )
 
 // runJob is the whole of a child process: open the system, do the phase, print the outcome.
@@ -69,7 +72,7 @@ func (r *trial) load(ctx context.Context) error {
 
 // measure runs the scenario and closes the account with what the store holds.
 func (r *trial) measure(ctx context.Context, s scenario) (outcome, error) {
-	if err := s.run(ctx, r); err != nil {
+	if err := r.profiled(func() error { return s.run(ctx, r) }); err != nil {
 		return outcome{}, err
 	}
 	r.set("rss_peak", memoryMB("VmHWM"))
@@ -82,4 +85,22 @@ func (r *trial) measure(ctx context.Context, s scenario) (outcome, error) {
 		out.Batches = b.Batches()
 	}
 	return out, nil
+}
+
+// profiled runs f, under the CPU profiler when that was asked for.
+func (r *trial) profiled(f func() error) error {
+	if r.job.Profile == "" {
+		return f()
+	}
+	name := fmt.Sprintf("%s-%s-%s-%d.pprof", r.job.Scenario, r.job.System, r.job.Sync, r.job.Rep)
+	file, err := os.Create(filepath.Join(r.job.Profile, name))
+	if err != nil {
+		return fmt.Errorf("create profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return errors.Join(fmt.Errorf("start profile: %w", err), file.Close())
+	}
+	err = f()
+	pprof.StopCPUProfile()
+	return errors.Join(err, file.Close())
 }

@@ -26,6 +26,7 @@ type job struct {
 	Rep      int    `json:"rep"` // from 1
 	Phase    string `json:"phase"`
 	Dir      string `json:"dir"`
+	Profile  string `json:"profile,omitempty"` // directory for a CPU profile of the measured phase
 	Scale    scale  `json:"scale"`
 }
 

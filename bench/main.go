@@ -20,6 +20,7 @@ type options struct {
 	reps                     int
 	quick                    bool
 	out, jsonOut, from, dir  string
+	profile                  string
 	child                    string
 }
 
@@ -35,6 +36,7 @@ func parseOptions(args []string) (options, error) {
 	flags.StringVar(&o.jsonOut, "json", "", "also write all outcomes to this `file`")
 	flags.StringVar(&o.from, "from", "", "measure nothing: render the outcomes in this `file`, written by -json")
 	flags.StringVar(&o.dir, "dir", "", "`directory` for the stores; empty is the system's temporary one")
+	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of every measured process into this `directory`")
 	flags.StringVar(&o.child, "child", "", "used by bench itself: run one job")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -51,7 +53,7 @@ func parseOptions(args []string) (options, error) {
 
 // plan turns the options into what is measured.
 func (o options) plan() (plan, error) {
-	p := plan{reps: o.reps, scale: fullScale, syncs: strings.Split(o.sync, ",")}
+	p := plan{reps: o.reps, scale: fullScale, syncs: strings.Split(o.sync, ","), profile: o.profile}
 	if o.quick {
 		p.reps, p.scale, p.syncs = 1, quickScale, []string{syncNormal}
 	}

@@ -14,6 +14,7 @@ type plan struct {
 	syncs     []string // NORMAL, FULL
 	reps      int
 	scale     scale
+	profile   string // directory for CPU profiles; empty: none
 }
 
 // jobs lists every measured run in order: each scenario of each repetition runs all systems before the
@@ -29,7 +30,7 @@ func (p plan) jobs() []job {
 				}
 				for _, c := range rotated(p.columns, rep-1) {
 					if s.skips(c) == "" {
-						jobs = append(jobs, job{System: c.name, Scenario: s.name, Sync: sync, Rep: rep, Scale: p.scale})
+						jobs = append(jobs, job{System: c.name, Scenario: s.name, Sync: sync, Rep: rep, Scale: p.scale, Profile: p.profile})
 					}
 				}
 			}

@@ -2,9 +2,13 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
+
+// cutOffLegend explains cutOffMark.
+const cutOffLegend = `\* cut off before all was done, see below: the figure is of what was done by then.`
 
 // report is everything a finished run knows; it can be stored and rendered again.
 type report struct {
@@ -55,7 +59,7 @@ func (r report) document() string {
 	fmt.Fprintf(&b, "## Targets\n\n%s\n", markdown(verdictTable(judge(r.Outcomes))))
 	for _, sync := range []string{syncNormal, syncFull} {
 		if rows := mainTable(r.Outcomes, sync); len(rows) > 1 {
-			fmt.Fprintf(&b, "## synchronous=%s\n\n%s\n", sync, markdown(rows))
+			fmt.Fprintf(&b, "## synchronous=%s\n\n%s\n%s\n\n", sync, markdown(rows), cutOffLegend)
 		}
 	}
 	fmt.Fprintf(&b, "## What the rows measure\n\n%s\n", r.scenarioNotes())
@@ -73,8 +77,14 @@ func (r report) disturbance() string {
 			others = append(others, v)
 		}
 	}
-	return fmt.Sprintf("CPU that other processes used during the runs, in percent of one core: median %s, worst run %s",
-		number(percentile(others, 50)), number(percentile(others, 100)))
+	const quiet = 15
+	median := percentile(others, 50)
+	text := fmt.Sprintf("CPU that other processes used during the runs, in percent of one core: median %s, worst run %s",
+		number(median), number(percentile(others, 100)))
+	if median > quiet {
+		text += ". **The machine was not quiet**: trust the CPU figures and the ratios more than the rates"
+	}
+	return text
 }
 
 // scenarioNotes explains every scenario that was run, whom it leaves out, and every run that was cut off.
@@ -88,17 +98,28 @@ func (r report) scenarioNotes() string {
 		if s.load != nil {
 			fmt.Fprintf(&b, "; %d tasks stored beforehand", s.load(r.Scale))
 		}
-		for _, c := range columns() {
-			if why := s.skips(c); why != "" && r.Outcomes.has(c.name, syncNormal) {
-				fmt.Fprintf(&b, "; without %s: %s", c.name, why)
-			}
-		}
-		b.WriteString(".\n")
+		b.WriteString(r.exclusions(s) + ".\n")
 		for _, note := range r.cutOffs(s.name) {
 			fmt.Fprintf(&b, "  - %s\n", note)
 		}
 	}
 	return b.String()
+}
+
+// exclusions names the systems that a scenario leaves out, by reason.
+func (r report) exclusions(s scenario) string {
+	text, names := "", map[string][]string{}
+	for _, c := range columns() {
+		why := s.excludes(c)
+		if why == "" || c.skip != nil && c.skip(s.name) != "" || !r.Outcomes.has(c.name, syncNormal) {
+			continue
+		}
+		names[why] = append(names[why], c.name)
+	}
+	for _, why := range slices.Sorted(maps.Keys(names)) {
+		text += fmt.Sprintf("; without %s (%s)", strings.Join(names[why], ", "), why)
+	}
+	return text
 }
 
 // cutOffs lists the notes of a scenario's first repetition.

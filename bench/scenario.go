@@ -104,10 +104,15 @@ func (s scenario) skips(c column) string {
 			return why
 		}
 	}
-	if s.skip != nil {
-		return s.skip(c)
+	return s.excludes(c)
+}
+
+// excludes is the part of skips that lies in the question rather than in the system.
+func (s scenario) excludes(c column) string {
+	if s.skip == nil {
+		return ""
 	}
-	return ""
+	return s.skip(c)
 }
 
 // trial is one run of one scenario on one system: what a scenario's run function works with.
@@ -121,7 +126,7 @@ type trial struct {
 	// What run leaves behind:
 	in      int // tasks confirmed in all, those loaded included
 	figures map[string]float64
-	note    string // shown under the table
+	note    string // why the run was cut off; empty when it was not
 }
 
 func (r *trial) set(key string, value float64) { r.figures[key] = value }

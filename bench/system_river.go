@@ -28,7 +28,7 @@ func riverColumns() []column {
 		{
 			name:   "river",
 			family: "river",
-			about:  "River at its defaults: FetchCooldown 100 ms, FetchPollInterval 1 s; one connection, as its driver asks",
+			about:  "River at its defaults: FetchCooldown 100 ms, FetchPollInterval 1 s; one connection, as its driver asks; left out where no worker runs, as only workers use the settings",
 			create: func() System { return &riverSystem{} },
 			skip: func(scenario string) string {
 				if strings.HasPrefix(scenario, "enq") {

@@ -34,7 +34,7 @@ func stemColumns() []column {
 		{
 			name:   "stem-port",
 			family: "stem",
-			about:  "stem's store without its client and worker: a plain loop of Receive, handler and Settle over the Broker port",
+			about:  "stem's store without its client and worker: a plain loop of Receive, handler and Settle over the Broker port; shown where the worker's own share matters",
 			create: func() System { return &portSystem{} },
 			skip: func(scenario string) string {
 				switch scenario {

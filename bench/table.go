@@ -51,6 +51,19 @@ func (rs results) has(system, sync string) bool {
 	return slices.ContainsFunc(rs, func(o outcome) bool { return o.System == system && o.Sync == sync })
 }
 
+// cutOffMark stands behind a figure of which any repetition was cut off.
+const cutOffMark = "*"
+
+func (rs results) mark(system, scenario, sync string) string {
+	cutOff := slices.ContainsFunc(rs, func(o outcome) bool {
+		return o.System == system && o.Scenario == scenario && o.Sync == sync && o.Note != ""
+	})
+	if cutOff {
+		return cutOffMark
+	}
+	return ""
+}
+
 // ratioPeers are the systems that stem is compared with, in the order of the ratio columns.
 var ratioPeers = []string{"backlite", "river-tuned", "raw"}
 
@@ -77,7 +90,7 @@ func mainTable(rs results, sync string) [][]string {
 			for _, system := range systems {
 				cell := rs.spread(system, s.name, sync, f.key)
 				measured = measured || cell.n > 0
-				row = append(row, cell.String())
+				row = append(row, cell.String()+rs.mark(system, s.name, sync))
 			}
 			for _, p := range peers {
 				row = append(row, times(rs.ratio("stem", p, s.name, sync, f)))
