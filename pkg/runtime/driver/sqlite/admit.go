@@ -143,7 +143,7 @@ func (s *step) slots(key string, seq int64) (taken int64, mine bool, err error) 
 	return taken, mine, err
 }
 
-var nextWait = sqlText(`SELECT coalesce(max(wait_no), 0) + 1 FROM stem_tasks WHERE limit_key = ? AND place = #waiting`)
+const nextWait = `SELECT coalesce(max(wait_no), 0) + 1 FROM stem_details WHERE limit_key = ? AND wait_no IS NOT NULL`
 
 // wait puts t at the end of a limit's wait list.
 func (s *step) wait(t *task, key string) error {
@@ -180,7 +180,7 @@ func (s *step) freeSlots(t *task) error {
 // lacks the slot of another limit joins the wait list of that one.
 func (s *step) serve(key string) error {
 	for {
-		t, err := s.task(sqlText(`WHERE t.limit_key = ? AND t.place = #waiting ORDER BY t.wait_no LIMIT 1`), key)
+		t, err := s.task(`WHERE d.limit_key = ? AND d.wait_no IS NOT NULL ORDER BY d.wait_no LIMIT 1`, key)
 		if err != nil || t == nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (s *step) serve(key string) error {
 		if full != "" {
 			err = s.wait(t, full)
 		} else {
-			t.place, t.limitKey, t.waitNo = placeReady, nil, nil
+			t.place, t.limitKey = placeReady, nil
 			err = s.save(t)
 		}
 		if err != nil {

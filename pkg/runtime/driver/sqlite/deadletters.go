@@ -18,7 +18,7 @@ func (p deadLetters) List(ctx context.Context, q runtime.DeadQuery) ([]runtime.D
 	f.dead(&q)
 	var out []runtime.DeadLetter
 	var numbers []int64
-	query := `SELECT ` + recordColumns + `, t.end_no, t.body, t.envelope` + recordTables + f.where() + ` ORDER BY t.end_no LIMIT ?`
+	query := `SELECT ` + recordColumns + `, t.end_no, t.body, t.envelope` + taskTables + f.where() + ` ORDER BY t.end_no LIMIT ?`
 	err = p.read(ctx, "list dead letters", func(s session) error {
 		return s.query(query, func(r row) error {
 			out = append(out, deadLetter(r))
@@ -45,7 +45,7 @@ func (p deadLetters) Count(ctx context.Context, q runtime.DeadQuery) (int64, err
 	f.dead(&q)
 	var n int64
 	err := p.read(ctx, "count dead letters", func(s session) error {
-		_, err := one(s, `SELECT count(*) FROM stem_tasks t`+f.where(), func(r row) { n = r.int(0) }, f.args...)
+		_, err := one(s, `SELECT count(*) FROM stem_tasks t LEFT JOIN stem_details d ON d.seq = t.seq`+f.where(), func(r row) { n = r.int(0) }, f.args...)
 		return err
 	})
 	return n, err
@@ -110,7 +110,7 @@ func (s *step) replay(r *runtime.Replay, next []byte) (runtime.PublishResult, er
 // forgotten, also the time by which it should have begun.
 func (s *step) revive(t *task, due any) error {
 	t.state = int64(stateNumber(runtime.StateQueued))
-	t.reason, t.error, t.worker, t.finished, t.endNo = nil, nil, nil, nil, nil
+	t.reason, t.error, t.worker, t.endNo = nil, nil, nil, nil
 	t.due, t.losses, t.expires, t.expiry = due, 0, nil, nil
 	if t.uniqueKey != "" {
 		if err := s.claimKey(t.uniqueKey, t.id); err != nil {
@@ -148,6 +148,5 @@ func (s *step) purge(id, by, reason string) (bool, error) {
 		return false, err
 	}
 	s.count(t.queue, placeDead, 0, 1)
-	_, err = s.exec(`DELETE FROM stem_tasks WHERE seq = ?`, t.seq)
-	return true, err
+	return true, s.forget(t.seq)
 }

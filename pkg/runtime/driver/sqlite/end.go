@@ -53,8 +53,7 @@ func (s *step) end(t *task, e ending) error {
 		}
 	}
 	if e.keep < 0 && t.place == placeDone {
-		_, err := s.exec(`DELETE FROM stem_tasks WHERE seq = ?`, t.seq)
-		return err
+		return s.forget(t.seq)
 	}
 	return nil
 }
@@ -67,8 +66,8 @@ func (s *step) close(t *task, e ending) error {
 		return err
 	}
 	t.state, t.reason, t.error, t.worker = int64(stateNumber(e.state)), text(e.reason), text(e.err), text(e.worker)
-	t.finished, t.endNo, t.limitKey, t.waitNo, t.uses = s.now, no, nil, nil, ""
-	t.flags &= flagGroup | flagUnique
+	t.endNo, t.limitKey, t.uses, t.expiry = no, nil, "", nil
+	t.flags &= flagGroup | flagUnique | flagDetails
 	q := s.queue(t.queue)
 	s.rings |= bellOthers
 	if e.state == runtime.StateFailed {

@@ -53,14 +53,14 @@ type held struct {
 }
 
 var readHeld = sqlText(`
-SELECT t.seq, t.deliveries, t.visibility, t.lease_until, t.flags
-FROM stem_tasks t JOIN stem_consumers c ON t.consumer = c.id
+SELECT t.seq, t.deliveries, t.flags, d.visibility, d.lease_until
+FROM stem_tasks t JOIN stem_consumers c ON t.consumer = c.id LEFT JOIN stem_details d ON d.seq = t.seq
 WHERE t.place = #leased AND c.worker = ? AND c.incarnation = ?`)
 
 func (s *step) heldBy(c runtime.Consumer) (map[handOut]held, error) {
 	out := map[handOut]held{}
 	err := s.query(readHeld, func(r row) error {
-		out[handOut{r.int(0), r.int(1)}] = held{visibility: r.int(2), until: r.int(3), flags: flags(r.int(4))}
+		out[handOut{r.int(0), r.int(1)}] = held{flags: flags(r.int(2)), visibility: r.int(3), until: r.int(4)}
 		return nil
 	}, c.Worker, c.Incarnation)
 	return out, err
@@ -70,8 +70,7 @@ func (s *step) heldBy(c runtime.Consumer) (map[handOut]held, error) {
 // task with its own visibility timeout, or one for which the worker asks for
 // longer than the renewal. It never comes nearer.
 func (s *step) renew(l runtime.Lease, h held, lease time.Duration) error {
-	until := s.now + lease.Microseconds()
-	asked := max(h.until, 0)
+	until, asked := s.now+lease.Microseconds(), h.until
 	if !l.Until.IsZero() && l.Until.UnixMicro() > until {
 		asked = max(asked, l.Until.UnixMicro())
 	}
@@ -81,6 +80,10 @@ func (s *step) renew(l runtime.Lease, h held, lease time.Duration) error {
 	if asked == h.until {
 		return nil
 	}
-	_, err := s.exec(`UPDATE stem_tasks SET lease_until = ? WHERE seq = ?`, asked, handOutOf(l).seq)
-	return err
+	t, err := s.leased(l)
+	if err != nil {
+		return err
+	}
+	t.leaseUntil = asked
+	return s.save(t)
 }

@@ -61,9 +61,9 @@ func (f *filter) dead(q *runtime.DeadQuery) {
 	f.and("t.place = #dead")
 	f.equal("t.queue", q.Queue)
 	f.equal("t.name", q.Name)
-	f.equal("t.reason", q.Reason)
+	f.equal("d.reason", q.Reason)
 	if q.Text != "" {
-		f.and("instr(lower(t.error), lower(?)) > 0", q.Text)
+		f.and("instr(lower(d.error), lower(?)) > 0", q.Text)
 	}
 	var ids []any
 	for _, id := range q.IDs {
@@ -71,9 +71,9 @@ func (f *filter) dead(q *runtime.DeadQuery) {
 	}
 	f.in("t.id", ids)
 	if !q.Since.IsZero() {
-		f.and("t.finished >= ?", q.Since.UnixMicro())
+		f.and("t.updated >= ?", q.Since.UnixMicro())
 	}
 	if !q.Until.IsZero() {
-		f.and("t.finished < ?", q.Until.UnixMicro())
+		f.and("t.updated < ?", q.Until.UnixMicro())
 	}
 }

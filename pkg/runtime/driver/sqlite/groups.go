@@ -142,7 +142,8 @@ func (p results) Group(ctx context.Context, id string, from, n int) (runtime.Gro
 		}
 		return q.query(`
 SELECT m.task_id, `+recordColumns+`, t.body
-FROM stem_members m LEFT JOIN stem_tasks t ON t.id = m.task_id LEFT JOIN stem_consumers c ON c.id = t.consumer
+FROM stem_members m LEFT JOIN stem_tasks t ON t.id = m.task_id
+  LEFT JOIN stem_details d ON d.seq = t.seq LEFT JOIN stem_consumers c ON c.id = t.consumer
 WHERE m.group_id = ? AND m.position >= ? ORDER BY m.position LIMIT ?`, func(r row) error {
 			v.Members = append(v.Members, memberRecord(r))
 			return nil

@@ -156,7 +156,7 @@ func fillLimit(q session, v *runtime.LimitView) (err error) {
 	return err
 }
 
-var countWaiting = sqlText(`SELECT count(*) FROM stem_tasks WHERE limit_key = ? AND place = #waiting`)
+const countWaiting = `SELECT count(*) FROM stem_details WHERE limit_key = ? AND wait_no IS NOT NULL`
 
 // holders returns who occupies the slots of a limit, longest first.
 func holders(q session, key string) ([]runtime.SlotHolder, error) {

@@ -59,6 +59,7 @@ const (
 	flagAcked                     // acknowledged early: a crash fails it
 	flagStarted                   // known to have begun in this hand-out
 	flagPaid                      // its rates are booked
+	flagDetails                   // it has a row in stem_details
 )
 
 // sqlText returns a statement with the words for places and states (#ready,

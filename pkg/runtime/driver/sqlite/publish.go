@@ -178,37 +178,71 @@ func (s *step) depthWithout(replaced *task, queue string) (int64, error) {
 	return depth, err
 }
 
-var insertTask = sqlText(`
-INSERT INTO stem_tasks (id, name, queue, priority, place, state, flags, attempt, visibility, enqueued, due, expires, expiry,
-                        unique_key, unique_hold, group_id, updated, envelope)
-VALUES (?1, ?2, ?3, ?4, ?5, #queued, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16)
+// Most tasks have nothing but a place in the line: they get the statement with
+// fewer values to bind.
+var (
+	insertPlain = sqlText(`
+INSERT INTO stem_tasks (id, name, queue, priority, place, state, attempt, enqueued, updated, envelope)
+VALUES (?, ?, ?, ?, #ready, #queued, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING`)
 
+	insertTask = sqlText(`
+INSERT INTO stem_tasks (id, name, queue, priority, place, state, attempt, enqueued, updated, envelope, flags, due)
+VALUES (?, ?, ?, ?, ?, #queued, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO NOTHING`)
+)
+
+const insertDetails = `
+INSERT INTO stem_details (seq, visibility, expires, expiry, unique_key, unique_hold, group_id)
+VALUES (last_insert_rowid(), ?, ?, ?, ?, ?, ?)`
+
 // insert stores a task that nothing bars, unless its id is known.
-func (s *step) insert(d *taskDraft) (bool, error) {
-	e := d.Envelope
-	at, fl := placeReady, flags(0)
-	if d.NotBefore.UnixMicro() > s.now {
-		at = placeDelayed
-	}
-	var key, hold any
-	if d.Unique != nil {
-		fl |= flagUnique
-		key, hold = d.Unique.Key, span(d.Unique.Hold)
-	}
-	if d.Group != "" {
-		fl |= flagGroup
-	}
+func (s *step) insert(d *taskDraft) (stored bool, err error) {
+	e, at, f := d.Envelope, placeReady, d.flags()
 	enqueued := s.now
 	if !e.EnqueuedAt.IsZero() {
 		enqueued = e.EnqueuedAt.UnixMicro()
 	}
-	n, err := s.exec(insertTask, d.id, e.Name, e.Queue, e.Priority, at, fl, e.Attempt, span(e.VisibilityTimeout), enqueued,
-		micros(d.NotBefore), micros(d.ExpiresAt), key, hold, text(d.Group), s.now, d.raw)
+	var n int64
+	if f == 0 && d.NotBefore.IsZero() {
+		n, err = s.exec(insertPlain, d.id, e.Name, e.Queue, e.Priority, e.Attempt, enqueued, s.now, d.raw)
+	} else {
+		if d.NotBefore.UnixMicro() > s.now {
+			at = placeDelayed
+		}
+		n, err = s.exec(insertTask, d.id, e.Name, e.Queue, e.Priority, at, e.Attempt, enqueued, s.now, d.raw, f, micros(d.NotBefore))
+	}
 	if err != nil || n == 0 {
 		return false, err
 	}
 	s.count(e.Queue, 0, at, 1)
 	s.queue(e.Queue).enqueued++
-	return true, nil
+	if f == 0 {
+		return true, nil
+	}
+	return true, s.insertDetails(d)
+}
+
+func (s *step) insertDetails(d *taskDraft) error {
+	var key, hold any
+	if d.Unique != nil {
+		key, hold = d.Unique.Key, span(d.Unique.Hold)
+	}
+	expires := micros(d.ExpiresAt)
+	_, err := s.exec(insertDetails, span(d.Envelope.VisibilityTimeout), expires, expires, key, hold, text(d.Group))
+	return err
+}
+
+// flags tell what makes a task more than a plain one.
+func (d *taskDraft) flags() (f flags) {
+	if d.Unique != nil {
+		f |= flagUnique | flagDetails
+	}
+	if d.Group != "" {
+		f |= flagGroup | flagDetails
+	}
+	if !d.ExpiresAt.IsZero() || d.Envelope.VisibilityTimeout > 0 {
+		f |= flagDetails
+	}
+	return f
 }

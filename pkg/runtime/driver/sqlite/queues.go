@@ -85,7 +85,7 @@ func (p queues) Locate(ctx context.Context, id string) (runtime.Location, error)
 	now := p.clock.Now().UnixMicro()
 	err := p.read(ctx, "locate task "+id, func(q session) error {
 		var seq, wait int64
-		found, err := one(q, `SELECT `+recordColumns+`, t.seq, t.wait_no`+recordTables+`WHERE t.id = ?`, func(r row) {
+		found, err := one(q, `SELECT `+recordColumns+`, t.seq, d.wait_no`+taskTables+`WHERE t.id = ?`, func(r row) {
 			at.Task, seq, wait = scanRecord(r), r.int(recordWidth), r.int(recordWidth+1)
 		}, id)
 		if err != nil {
@@ -110,7 +110,7 @@ type locating struct {
 var (
 	countAhead = sqlText(`
 SELECT count(*) FROM stem_tasks WHERE queue = ?1 AND place = #ready AND (priority > ?2 OR priority = ?2 AND seq < ?3)`)
-	countWaitingBefore = sqlText(`SELECT count(*) FROM stem_tasks WHERE limit_key = ? AND place = #waiting AND wait_no <= ?`)
+	countWaitingBefore = sqlText(`SELECT count(*) FROM stem_details WHERE limit_key = ? AND wait_no <= ?`)
 )
 
 func (l *locating) all(seq, wait int64) error {

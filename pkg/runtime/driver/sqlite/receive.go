@@ -52,9 +52,9 @@ func checkReceive(r *runtime.Receive) error {
 // claimed is a hand-out that has yet to be decoded.
 type claimed struct {
 	runtime.Delivery
-	seq  int64
-	raw  []byte
-	uses string // what it was paid for, if it was
+	seq   int64
+	flags flags
+	raw   []byte
 }
 
 // claim leases what is there. It does not take the write lock when that is
@@ -116,24 +116,10 @@ func (c *claim) all(t *turns) error {
 // The order of the line, for both statements: what is read is what is leased.
 const inLine = `FROM stem_tasks WHERE queue = ? AND place = #ready ORDER BY priority DESC, seq LIMIT ?`
 
-// A task with a visibility timeout has an end of its lease of its own; the
-// others end with their consumer's. What is handed out in time does not expire
-// any more.
 var (
-	readLine = sqlText(`
-SELECT seq, id, deliveries, losses, flags, visibility, expiry, uses, envelope ` + inLine)
-
+	readLine  = sqlText(`SELECT seq, id, deliveries, flags, envelope ` + inLine)
 	leaseLine = sqlText(`
-UPDATE stem_tasks SET
-  place = #leased, state = #running, deliveries = deliveries + 1,
-  flags = flags & ~?, consumer = ?, started = ?, updated = ?,
-  lease_until = ? + min(visibility, ?), expiry = CASE WHEN expiry <= ? THEN expiry END
-WHERE seq IN (SELECT seq ` + inLine + `)`)
-
-	leasePlainLine = sqlText(`
-UPDATE stem_tasks SET
-  place = #leased, state = #running, deliveries = deliveries + 1,
-  consumer = ?, started = ?, updated = ?
+UPDATE stem_tasks SET place = #leased, state = #running, deliveries = deliveries + 1, consumer = ?, started = ?, updated = ?
 WHERE seq IN (SELECT seq ` + inLine + `)`)
 )
 
@@ -142,9 +128,8 @@ func (c *claim) take(queue string, n int) (int, error) {
 	if n == 0 {
 		return 0, nil
 	}
-	plain, from := true, len(c.out)
+	from := len(c.out)
 	err := c.query(readLine, func(r row) error {
-		plain = plain && r.int(4) == 0 && r[5] == nil && r[6] == nil
 		c.out = append(c.out, c.handOut(r, queue))
 		return nil
 	}, queue, n)
@@ -152,51 +137,65 @@ func (c *claim) take(queue string, n int) (int, error) {
 	if err != nil || got == 0 {
 		return 0, err
 	}
-	if err := c.book(c.out[from:]); err != nil {
-		return 0, err
-	}
 	if err := c.renewConsumer(); err != nil {
 		return 0, err
 	}
-	if plain {
-		_, err = c.exec(leasePlainLine, c.consumer, c.now, c.now, queue, n)
-	} else {
-		_, err = c.exec(leaseLine, flagAcked|flagStarted, c.consumer, c.now, c.now, c.now, c.Lease.Microseconds(), c.now, queue, n)
+	if _, err := c.exec(leaseLine, c.consumer, c.now, c.now, queue, n); err != nil {
+		return 0, err
 	}
 	c.count(queue, placeReady, placeLeased, int64(got))
-	return got, err
+	for i := range c.out[from:] {
+		if err := c.addDetails(&c.out[from+i]); err != nil {
+			return 0, err
+		}
+	}
+	return got, nil
 }
 
 func (c *claim) handOut(r row, queue string) claimed {
-	lease := c.Lease.Microseconds()
-	if r[5] != nil {
-		lease = min(lease, r.int(5))
-	}
 	h := handOut{r.int(0), r.int(2) + 1}
-	out := claimed{seq: h.seq, raw: r.bytes(8), Delivery: runtime.Delivery{
-		Lease:      runtime.Lease{TaskID: r.str(1), Queue: queue, Fence: h.fence(), Until: fromMicros(c.now + lease)},
+	return claimed{seq: h.seq, flags: flags(r.int(3)), raw: r.bytes(4), Delivery: runtime.Delivery{
+		Lease:      runtime.Lease{TaskID: r.str(1), Queue: queue, Fence: h.fence(), Until: fromMicros(c.now + c.Lease.Microseconds())},
 		Deliveries: int(h.delivery),
-		Losses:     int(r.int(3)),
-		Expired:    r[6] != nil && r.int(6) <= c.now,
 	}}
-	if flags(r.int(4))&flagPaid != 0 {
-		out.uses = r.str(7)
-	}
-	return out
 }
 
-// book finds out which tasks need not be admitted again: their rates are paid
-// and they have the slots that they asked for.
-func (c *claim) book(out []claimed) (err error) {
-	for i := range out {
-		if out[i].uses == "" {
-			continue
-		}
-		if out[i].Booked, err = c.hasSlots(out[i].seq, out[i].uses); err != nil {
+// addDetails does for a task with flags what the others do not need: the end of
+// the lease of its own that a visibility timeout gives it, the look whether it
+// has expired (what is handed out in time does so no more), whether it has to be
+// admitted again.
+func (c *claim) addDetails(d *claimed) (err error) {
+	if d.flags&(flagAcked|flagStarted) != 0 {
+		_, err = c.exec(`UPDATE stem_tasks SET flags = flags & ~? WHERE seq = ?`, flagAcked|flagStarted, d.seq)
+	}
+	if err != nil || d.flags&flagDetails == 0 {
+		return err
+	}
+	var x details
+	_, err = one(c, `SELECT `+detailColumns+` FROM stem_details d WHERE d.seq = ?`, func(r row) { x = scanDetails(r) }, d.seq)
+	if err != nil {
+		return err
+	}
+	d.Losses = int(x.losses)
+	if d.flags&flagPaid != 0 {
+		if d.Booked, err = c.hasSlots(d.seq, x.uses); err != nil {
 			return err
 		}
 	}
-	return nil
+	expiry, expires := x.expiry.(int64)
+	visibility, short := x.visibility.(int64)
+	if !expires && !short {
+		return nil
+	}
+	if d.Expired = expires && expiry <= c.now; !d.Expired {
+		x.expiry = nil
+	}
+	if short {
+		until := c.now + min(visibility, c.Lease.Microseconds())
+		d.Lease.Until, x.leaseUntil = fromMicros(until), until
+	}
+	_, err = c.exec(`UPDATE stem_details SET lease_until = ?, expiry = ? WHERE seq = ?`, x.leaseUntil, x.expiry, d.seq)
+	return err
 }
 
 const upsertConsumer = `

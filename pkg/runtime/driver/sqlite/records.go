@@ -2,12 +2,10 @@ package sqlite
 
 import "github.com/stem-jobs/stem/pkg/runtime"
 
-// recordColumns are what scanRecord reads, of stem_tasks t and its consumer c.
-var recordColumns = sqlText(`t.id, t.name, t.queue, t.state, t.place, t.priority, t.attempt, t.deliveries, t.losses,
-  CASE WHEN t.place = #leased THEN c.worker ELSE t.worker END, t.reason, t.error, t.group_id, t.unique_key, t.limit_key,
-  t.enqueued, t.due, t.started, t.finished, t.updated, t.expires, t.keep_until, t.percent, t.data`)
-
-const recordTables = ` FROM stem_tasks t LEFT JOIN stem_consumers c ON c.id = t.consumer `
+// recordColumns are what scanRecord reads of taskTables.
+var recordColumns = sqlText(`t.id, t.name, t.queue, t.state, t.place, t.priority, t.attempt, t.deliveries, d.losses,
+  CASE WHEN t.place = #leased THEN c.worker ELSE t.worker END, d.reason, d.error, d.group_id, d.unique_key, d.limit_key,
+  t.enqueued, t.due, t.started, CASE WHEN t.place >= #dead THEN t.updated END, t.updated, d.expires, t.keep_until, d.percent, d.data`)
 
 // recordWidth is the number of recordColumns.
 const recordWidth = 24

@@ -91,29 +91,35 @@ func (h *housekeeping) nextDue() (time.Time, error) {
 	return next, nil
 }
 
-// agenda are the times at which something has to happen, each the first entry
-// of an index.
+// agenda are the times at which something has to happen, each at the front of
+// an index.
 var agenda = []string{
-	sqlText(`SELECT min(lease_until) FROM stem_consumers c WHERE EXISTS
-	     (SELECT 1 FROM stem_tasks t WHERE t.consumer = c.id AND t.place = #leased AND t.lease_until IS NULL)`),
-	sqlText(`SELECT min(lease_until) FROM stem_tasks WHERE lease_until IS NOT NULL AND place = #leased`),
-	sqlText(`SELECT min(expiry) FROM stem_tasks WHERE expiry IS NOT NULL AND place IN (#ready, #delayed, #waiting, #parked)`),
+	sqlText(`SELECT min(c.lease_until) FROM stem_consumers c WHERE EXISTS (SELECT 1
+	         FROM stem_tasks t LEFT JOIN stem_details d ON d.seq = t.seq
+	         WHERE t.consumer = c.id AND t.place = #leased AND d.lease_until IS NULL)`),
+	`SELECT min(lease_until) FROM stem_details WHERE lease_until IS NOT NULL`,
+	sqlText(`SELECT d.expiry ` + expiring + ` ORDER BY d.expiry LIMIT 1`),
 	sqlText(`SELECT min(due) FROM stem_tasks WHERE place = #delayed`),
 	`SELECT min(deadline) FROM stem_groups WHERE closed IS NULL AND deadline IS NOT NULL`,
 }
 
+const expiring = `FROM stem_details d CROSS JOIN stem_tasks t ON t.seq = d.seq
+  WHERE d.expiry IS NOT NULL AND t.place IN (#ready, #delayed, #waiting, #parked)`
+
 var (
 	overdueOfConsumers = sqlText(`
-WHERE t.place = #leased AND t.lease_until IS NULL
-  AND t.consumer IN (SELECT id FROM stem_consumers WHERE lease_until <= ?1) ORDER BY t.seq LIMIT ?2`)
-	overdueOwn = sqlText(`WHERE t.place = #leased AND t.lease_until <= ?1 ORDER BY t.lease_until, t.seq LIMIT ?2`)
+SELECT t.seq FROM stem_tasks t LEFT JOIN stem_details d ON d.seq = t.seq
+WHERE t.place = #leased AND t.consumer IN (SELECT id FROM stem_consumers WHERE lease_until <= ?1) AND d.lease_until IS NULL
+ORDER BY t.seq LIMIT ?2`)
+	overdueOwn = `SELECT seq FROM stem_details WHERE lease_until <= ?1 ORDER BY lease_until, seq LIMIT ?2`
+	expired    = sqlText(`SELECT t.seq ` + expiring + ` AND d.expiry <= ?1 ORDER BY d.expiry, d.seq LIMIT ?2`)
 )
 
 // reclaim takes back the leases of the dead, and those that were short of
 // themselves.
 func (h *housekeeping) reclaim() error {
-	for _, where := range []string{overdueOfConsumers, overdueOwn} {
-		err := h.each(where, h.Max-h.out.Reclaimed, func(t *task) error {
+	for _, query := range []string{overdueOfConsumers, overdueOwn} {
+		err := h.each(query, h.Max-h.out.Reclaimed, func(t *task) error {
 			still, err := h.outlived(t)
 			if err != nil || still {
 				return err
@@ -172,8 +178,6 @@ func (h *housekeeping) lose(t *task) error {
 	return err
 }
 
-var expired = sqlText(`WHERE t.expiry <= ?1 AND t.place IN (#ready, #delayed, #waiting, #parked) ORDER BY t.expiry, t.seq LIMIT ?2`)
-
 // expire ends what waited for too long, wherever it waits, unless it had been
 // handed out in time.
 func (h *housekeeping) expire() error {
@@ -183,12 +187,11 @@ func (h *housekeeping) expire() error {
 	})
 }
 
-// each calls f for at most max of the tasks that a condition on the time
-// selects, and notes when there may be more. Each is read when its turn comes:
+// each calls f for at most max of the tasks that a query by time finds, and notes when there may be more. Each is read when its turn comes:
 // the end of one may have given its slot to the next.
-func (h *housekeeping) each(where string, max int, f func(*task) error) error {
+func (h *housekeeping) each(query string, max int, f func(*task) error) error {
 	var rows []int64
-	err := h.query(`SELECT t.seq FROM stem_tasks t `+where, func(r row) error {
+	err := h.query(query, func(r row) error {
 		rows = append(rows, r.int(0))
 		return nil
 	}, h.now, max)
@@ -211,25 +214,38 @@ func (h *housekeeping) each(where string, max int, f func(*task) error) error {
 func (h *housekeeping) note(more bool) { h.out.More = h.out.More || more }
 
 var promote = sqlText(`
-UPDATE stem_tasks SET place = #ready, limit_key = NULL, updated = ?1
+UPDATE stem_tasks SET place = #ready, updated = ?1
 WHERE seq IN (SELECT seq FROM stem_tasks WHERE place = #delayed AND due <= ?1 ORDER BY due, seq LIMIT ?2)
-RETURNING queue`)
+RETURNING queue, seq, flags`)
 
 // promote makes ready what has become due, in one statement: a hundred thousand
 // tasks may be due at once.
 func (h *housekeeping) promote() error {
+	var booked []int64
 	err := h.query(promote, func(r row) error {
 		h.count(r.str(0), placeDelayed, placeReady, 1)
 		h.out.Promoted++
+		if flags(r.int(2))&flagPaid != 0 {
+			booked = append(booked, r.int(1))
+		}
 		return nil
 	}, h.now, h.Max)
 	h.note(h.out.Promoted == h.Max)
+	for _, seq := range booked {
+		if err != nil {
+			return err
+		}
+		_, err = h.exec(`UPDATE stem_details SET limit_key = NULL WHERE seq = ?`, seq)
+	}
 	return err
 }
 
-var unpark = sqlText(`
-UPDATE stem_tasks SET place = #ready, reason = NULL, error = NULL, updated = ?
-WHERE seq IN (SELECT seq FROM stem_tasks WHERE place = #parked AND queue = ? AND name = ? LIMIT ?)`)
+const parkedOf = `(SELECT seq FROM stem_tasks WHERE place = #parked AND queue = ? AND name = ? ORDER BY seq LIMIT ?)`
+
+var (
+	unpark       = sqlText(`UPDATE stem_tasks SET place = #ready, updated = ? WHERE seq IN ` + parkedOf)
+	clearReasons = sqlText(`UPDATE stem_details SET reason = NULL, error = NULL WHERE seq IN ` + parkedOf)
+)
 
 // unpark gives parked tasks back that the calling worker knows and serves.
 func (h *housekeeping) unpark() error {
@@ -239,7 +255,11 @@ func (h *housekeeping) unpark() error {
 			return err
 		}
 		for _, name := range names {
-			n, err := h.exec(unpark, h.now, queue, name, h.Max-h.out.Unparked)
+			most := h.Max - h.out.Unparked
+			if _, err := h.exec(clearReasons, queue, name, most); err != nil {
+				return err
+			}
+			n, err := h.exec(unpark, h.now, queue, name, most)
 			if err != nil {
 				return err
 			}

@@ -26,7 +26,7 @@ func recordsOf(q session, ids []string) ([]runtime.TaskRecord, error) {
 		return nil, err
 	}
 	found := make(map[string]runtime.TaskRecord, len(ids))
-	err = q.query(`SELECT `+recordColumns+`, t.body `+recordTables+` WHERE t.id IN (SELECT value FROM json_each(?))`, func(r row) error {
+	err = q.query(`SELECT `+recordColumns+`, t.body `+taskTables+` WHERE t.id IN (SELECT value FROM json_each(?))`, func(r row) error {
 		rec := scanRecord(r)
 		rec.Body = r.bytes(recordWidth)
 		found[rec.ID] = rec
@@ -45,24 +45,31 @@ func (p results) Progress(ctx context.Context, c runtime.Consumer, ps []runtime.
 	return write(ctx, p.store, "store progress", func(s *step) ([]runtime.Lease, error) {
 		var lost []runtime.Lease
 		for i := range ps {
-			h := handOutOf(ps[i].Lease)
-			n, err := s.exec(storeProgress, ps[i].Percent, ps[i].Data, s.now, h.seq, h.delivery, c.Worker, c.Incarnation)
+			t, err := s.leased(ps[i].Lease)
 			if err != nil {
 				return nil, err
 			}
-			if n == 0 {
+			if !t.heldBy(c, ps[i].Lease) {
 				lost = append(lost, ps[i].Lease)
+				continue
+			}
+			if err := s.progress(t, &ps[i]); err != nil {
+				return nil, err
 			}
 		}
-		s.rings |= bellRecords | bellOthers
 		return lost, nil
 	})
 }
 
-var storeProgress = sqlText(`
-UPDATE stem_tasks SET percent = ?, data = ?, updated = ?
-WHERE seq = ? AND deliveries = ? AND place = #leased
-  AND consumer = (SELECT id FROM stem_consumers WHERE worker = ? AND incarnation = ?)`)
+func (s *step) progress(t *task, p *runtime.Progress) error {
+	t.flags |= flagDetails
+	if err := s.save(t); err != nil {
+		return err
+	}
+	s.rings |= bellOthers
+	_, err := s.exec(`UPDATE stem_details SET percent = ?, data = ? WHERE seq = ?`, p.Percent, p.Data, t.seq)
+	return err
+}
 
 // List pages through ended tasks, newest first.
 func (p results) List(ctx context.Context, q runtime.TaskQuery) ([]runtime.TaskRecord, string, error) {
@@ -80,7 +87,7 @@ func (p results) List(ctx context.Context, q runtime.TaskQuery) ([]runtime.TaskR
 func (st *store) records(ctx context.Context, f *filter, by, direction string, limit int) ([]runtime.TaskRecord, string, error) {
 	var out []runtime.TaskRecord
 	var numbers []int64
-	query := `SELECT ` + recordColumns + `, ` + by + recordTables + f.where() + ` ORDER BY ` + by + ` ` + direction + ` LIMIT ?`
+	query := `SELECT ` + recordColumns + `, ` + by + taskTables + f.where() + ` ORDER BY ` + by + ` ` + direction + ` LIMIT ?`
 	err := st.read(ctx, "list tasks", func(q session) error {
 		return q.query(query, func(r row) error {
 			out = append(out, scanRecord(r))

@@ -84,8 +84,8 @@ func (s *step) settleAll(c runtime.Consumer, ps []prepared) ([]runtime.SettleRes
 // grew would split its page.
 var settleLean = sqlText(`
 UPDATE stem_tasks SET
-  place = #done, state = #succeeded, settled = deliveries, settled_as = ?, finished = ?, updated = ?, end_no = ?,
-  keep_until = ?, consumer = NULL, worker = ?, reason = NULL, error = NULL, body = ?, envelope = NULL
+  place = #done, state = #succeeded, settled = ?, updated = ?, end_no = ?, keep_until = ?, consumer = NULL,
+  worker = ?, body = ?, envelope = NULL
 WHERE seq = ? AND deliveries = ? AND consumer = ? AND queue = ? AND place = #leased AND flags = 0`)
 
 // settleLean tries the short way for what most settlements are, and reports
@@ -99,7 +99,7 @@ func (s *step) settleLean(c runtime.Consumer, consumer int64, p *prepared) (bool
 		return false, err
 	}
 	h := handOutOf(p.Lease)
-	n, err := s.exec(settleLean, int(p.Outcome), s.now, s.now, no, s.now+keepFor(p.Keep), c.Worker, p.Result,
+	n, err := s.exec(settleLean, settledAs(h.delivery, p.Outcome), s.now, no, s.now+keepFor(p.Keep), c.Worker, p.Result,
 		h.seq, h.delivery, consumer, p.Lease.Queue)
 	if err != nil || n == 0 {
 		s.ends--
@@ -118,7 +118,7 @@ func (s *step) settle(c runtime.Consumer, p *prepared) (runtime.SettleResult, er
 	if err != nil || t == nil {
 		return none, err
 	}
-	if t.settled == handOutOf(p.Lease).delivery && t.settledAs == int64(p.Outcome) {
+	if t.settled == settledAs(handOutOf(p.Lease).delivery, p.Outcome) {
 		return runtime.SettleResult{Status: runtime.Repeated, Effects: known(p.Effects)}, nil
 	}
 	if !t.heldBy(c, p.Lease) {
@@ -127,7 +127,7 @@ func (s *step) settle(c runtime.Consumer, p *prepared) (runtime.SettleResult, er
 	if p.err != nil {
 		return runtime.SettleResult{Status: runtime.Refused, Err: p.err}, nil
 	}
-	t.settled, t.settledAs = t.deliveries, int64(p.Outcome)
+	t.settled = settledAs(t.deliveries, p.Outcome)
 	if err := s.apply(t, p); err != nil {
 		return none, err
 	}

@@ -17,13 +17,20 @@ var sweeps = []string{
 	`DELETE FROM stem_messages WHERE position IN (SELECT position FROM stem_messages WHERE expires <= ?1 LIMIT ?2)`,
 	`DELETE FROM stem_limits   WHERE key      IN (SELECT key      FROM stem_limits l WHERE tat <= ?1 AND override IS NULL
 	   AND NOT EXISTS (SELECT 1 FROM stem_slots s WHERE s.key = l.key)
-	   AND NOT EXISTS (SELECT 1 FROM stem_tasks t WHERE t.limit_key = l.key AND t.place = #waiting) LIMIT ?2)`,
+	   AND NOT EXISTS (SELECT 1 FROM stem_details d WHERE d.limit_key = l.key AND d.wait_no IS NOT NULL) LIMIT ?2)`,
 }
 
-const sweepTasks = `DELETE FROM stem_tasks WHERE seq IN (SELECT seq FROM stem_tasks WHERE keep_until <= ? LIMIT ?)`
+const (
+	oldTasks     = `(SELECT seq FROM stem_tasks WHERE keep_until <= ? ORDER BY keep_until, seq LIMIT ?)`
+	sweepDetails = `DELETE FROM stem_details WHERE seq IN ` + oldTasks
+	sweepTasks   = `DELETE FROM stem_tasks WHERE seq IN ` + oldTasks
+)
 
 // sweep removes what has been kept long enough.
 func (h *housekeeping) sweep() error {
+	if _, err := h.exec(sweepDetails, h.now, h.Max); err != nil {
+		return err
+	}
 	n, err := h.exec(sweepTasks, h.now, h.Max)
 	if err != nil {
 		return err
@@ -34,7 +41,7 @@ func (h *housekeeping) sweep() error {
 		return err
 	}
 	for _, statement := range sweeps {
-		n, err := h.exec(sqlText(statement), h.now, h.Max)
+		n, err := h.exec(statement, h.now, h.Max)
 		if err != nil {
 			return err
 		}

@@ -2,63 +2,80 @@ package sqlite
 
 import "github.com/stem-jobs/stem/pkg/runtime"
 
-// task is the changeable part of a row of stem_tasks, without its envelope and
-// body: what a step needs that does more than the plain settlement. It is read
-// by get, changed, and written back by save.
+// task is what a step needs that does more than the plain settlement: the row
+// of a task without its envelope and body. It is read, changed, and written back
+// by save.
 type task struct {
-	seq         int64
-	id, queue   string
-	name        string
-	priority    int64
-	place       place
-	state       int64
-	flags       flags
-	attempt     int64
-	losses      int64
-	deliveries  int64
-	settled     int64 // the delivery that was settled last
-	settledAs   int64
-	consumer    any
-	leaseUntil  any
-	visibility  any
-	due         any
-	expires     any
-	expiry      any // expires, until it was handed out in time
-	finished    any
-	endNo       any
-	keepUntil   any
-	waitNo      any
-	limitKey    any
-	uses        string
-	uniqueKey   string
-	uniqueHold  int64
-	group       string
-	worker      any
-	reason      any
-	error       any
-	holder      string // worker of consumer
-	incarnation string
-	was         place // as it is in the table
+	seq        int64
+	id, queue  string
+	name       string
+	priority   int64
+	place      place
+	state      int64
+	flags      flags
+	attempt    int64
+	deliveries int64
+	settled    int64
+	consumer   any
+	due        any
+	endNo      any
+	keepUntil  any
+	worker     any
+	details
+
+	holder, incarnation string // of consumer
+	was                 place  // as it is in the table
 }
 
-const taskColumns = `
-SELECT t.seq, t.id, t.queue, t.name, t.priority, t.place, t.state, t.flags, t.attempt, t.losses,
-       t.deliveries, t.settled, t.settled_as, t.consumer, t.lease_until, t.visibility, t.due, t.expires,
-       t.finished, t.end_no, t.keep_until, t.wait_no, t.limit_key, t.uses, t.unique_key, t.unique_hold,
-       t.group_id, t.worker, t.reason, t.error, c.worker, c.incarnation, t.expiry
-FROM stem_tasks t LEFT JOIN stem_consumers c ON c.id = t.consumer `
+// details are what only some tasks have.
+type details struct {
+	losses     int64
+	visibility any
+	leaseUntil any
+	expires    any
+	expiry     any // expires, until it was handed out in time
+	waitNo     any
+	limitKey   any
+	uses       string
+	uniqueKey  string
+	uniqueHold int64
+	group      string
+	reason     any
+	error      any
+}
+
+const (
+	taskColumns = `
+SELECT t.seq, t.id, t.queue, t.name, t.priority, t.place, t.state, t.flags, t.attempt, t.deliveries, t.settled,
+       t.consumer, t.due, t.end_no, t.keep_until, t.worker, c.worker, c.incarnation, ` + detailColumns + taskTables
+
+	detailColumns = `d.losses, d.visibility, d.lease_until, d.expires, d.expiry, d.wait_no, d.limit_key, d.uses,
+       d.unique_key, d.unique_hold, d.group_id, d.reason, d.error`
+
+	taskTables = `
+FROM stem_tasks t LEFT JOIN stem_details d ON d.seq = t.seq LEFT JOIN stem_consumers c ON c.id = t.consumer `
+)
 
 func scanTask(r row) *task {
-	t := &task{
+	return &task{
 		seq: r.int(0), id: r.str(1), queue: r.str(2), name: r.str(3), priority: r.int(4), place: place(r.int(5)),
-		state: r.int(6), flags: flags(r.int(7)), attempt: r.int(8), losses: r.int(9),
-		deliveries: r.int(10), settled: r.int(11), settledAs: r.int(12), consumer: r[13], leaseUntil: r[14], visibility: r[15],
-		due: r[16], expires: r[17], finished: r[18], endNo: r[19], keepUntil: r[20], waitNo: r[21], limitKey: r[22],
-		uses: r.str(23), uniqueKey: r.str(24), uniqueHold: r.int(25), group: r.str(26), worker: r[27], reason: r[28], error: r[29],
-		holder: r.str(30), incarnation: r.str(31), expiry: r[32],
+		state: r.int(6), flags: flags(r.int(7)), attempt: r.int(8), deliveries: r.int(9), settled: r.int(10),
+		consumer: r[11], due: r[12], endNo: r[13], keepUntil: r[14], worker: r[15], holder: r.str(16), incarnation: r.str(17),
+		details: scanDetails(r[18:]), was: place(r.int(5)),
 	}
-	t.was = t.place
-	return t
+}
+
+func scanDetails(r row) details {
+	return details{
+		losses: r.int(0), visibility: r[1], leaseUntil: r[2], expires: r[3], expiry: r[4], waitNo: r[5], limitKey: r[6],
+		uses: r.str(7), uniqueKey: r.str(8), uniqueHold: r.int(9), group: r.str(10), reason: r[11], error: r[12],
+	}
+}
+
+// task returns the first task that a condition selects, or nil.
+func (s *step) task(where string, arg any) (t *task, err error) {
+	_, err = one(s, taskColumns+where, func(r row) { t = scanTask(r) }, arg)
+	return t, err
 }
 
 // taskOf returns the task of an id, or nil.
@@ -69,33 +86,62 @@ func (s *step) leased(l runtime.Lease) (*task, error) {
 	return s.task(`WHERE t.seq = ?`, handOutOf(l).seq)
 }
 
-func (s *step) task(where string, arg any) (t *task, err error) {
-	_, err = one(s, taskColumns+where, func(r row) { t = scanTask(r) }, arg)
-	return t, err
-}
+const (
+	saveTask = `
+UPDATE stem_tasks SET name = ?, priority = ?, place = ?, state = ?, flags = ?, attempt = ?, settled = ?,
+  consumer = ?, due = ?, end_no = ?, keep_until = ?, worker = ?, updated = ? WHERE seq = ?`
 
-const saveTask = `
-UPDATE stem_tasks SET
-  name = ?, priority = ?, place = ?, state = ?, flags = ?, attempt = ?, losses = ?, settled = ?, settled_as = ?,
-  consumer = ?, lease_until = ?, visibility = ?, due = ?, expires = ?, expiry = ?, finished = ?, end_no = ?, keep_until = ?, wait_no = ?,
-  limit_key = ?, uses = ?, worker = ?, reason = ?, error = ?, updated = ?
-WHERE seq = ?`
+	saveDetails = `
+INSERT INTO stem_details (losses, visibility, lease_until, expires, expiry, wait_no, limit_key, uses,
+                          unique_key, unique_hold, group_id, reason, error, seq)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (seq) DO UPDATE SET
+  losses = excluded.losses, visibility = excluded.visibility, lease_until = excluded.lease_until,
+  expires = excluded.expires, expiry = excluded.expiry, wait_no = excluded.wait_no, limit_key = excluded.limit_key,
+  uses = excluded.uses, reason = excluded.reason, error = excluded.error`
+)
 
 // save writes t back and counts its move.
 func (s *step) save(t *task) error {
 	if t.place != placeLeased {
 		t.consumer, t.leaseUntil = nil, nil
 	}
-	_, err := s.exec(saveTask,
-		t.name, t.priority, t.place, t.state, t.flags, t.attempt, t.losses, t.settled, t.settledAs,
-		t.consumer, t.leaseUntil, t.visibility, t.due, t.expires, t.expiry, t.finished, t.endNo, t.keepUntil, t.waitNo,
-		t.limitKey, text(t.uses), t.worker, t.reason, t.error, s.now, t.seq)
+	if t.place != placeWaiting {
+		t.waitNo = nil
+	}
+	if t.flags&flagDetails != 0 || t.details != (details{}) {
+		t.flags |= flagDetails
+		if err := s.saveDetails(t); err != nil {
+			return err
+		}
+	}
+	_, err := s.exec(saveTask, t.name, t.priority, t.place, t.state, t.flags, t.attempt, t.settled,
+		t.consumer, t.due, t.endNo, t.keepUntil, t.worker, s.now, t.seq)
 	if err != nil {
 		return err
 	}
 	s.count(t.queue, t.was, t.place, 1)
 	t.was = t.place
 	return nil
+}
+
+func (s *step) saveDetails(t *task) error {
+	var hold any
+	if t.uniqueHold > 0 {
+		hold = t.uniqueHold
+	}
+	_, err := s.exec(saveDetails, t.losses, t.visibility, t.leaseUntil, t.expires, t.expiry, t.waitNo, t.limitKey, text(t.uses),
+		text(t.uniqueKey), hold, text(t.group), t.reason, t.error, t.seq)
+	return err
+}
+
+// forget removes all that is known about a task.
+func (s *step) forget(seq int64) error {
+	if _, err := s.exec(`DELETE FROM stem_details WHERE seq = ?`, seq); err != nil {
+		return err
+	}
+	_, err := s.exec(`DELETE FROM stem_tasks WHERE seq = ?`, seq)
+	return err
 }
 
 // heldBy reports whether c has t under this fence. Time alone does not end a
@@ -111,3 +157,6 @@ func (s *step) line(t *task) {
 		t.place = placeDelayed
 	}
 }
+
+// settledAs is how the column settled tells a delivery and its outcome.
+func settledAs(delivery int64, o runtime.Outcome) int64 { return delivery<<4 | int64(o) }

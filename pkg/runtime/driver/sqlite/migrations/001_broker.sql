@@ -6,60 +6,65 @@ CREATE TABLE stem_meta (
   value TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- One row a task, for its whole life. seq is the order in which tasks became
--- known, and is never given out twice.
+-- One row a task, for its whole life, with what every task has. seq is the
+-- order in which tasks became known, and is never given out twice. The columns
+-- are few because each costs every statement that touches the row.
 CREATE TABLE stem_tasks (
-  seq           INTEGER PRIMARY KEY AUTOINCREMENT,
-  id            TEXT    NOT NULL,
-  name          TEXT    NOT NULL,
-  queue         TEXT    NOT NULL,
-  priority      INTEGER NOT NULL,
-  place         INTEGER NOT NULL,
-  state         INTEGER NOT NULL,
-  flags         INTEGER NOT NULL DEFAULT 0, -- what its end has to look after; 0 is a plain task
-  attempt       INTEGER NOT NULL,
-  deliveries    INTEGER NOT NULL DEFAULT 0, -- with seq the fence; see fence.go
-  losses        INTEGER NOT NULL DEFAULT 0,
-  settled       INTEGER NOT NULL DEFAULT 0, -- the delivery that was settled last, to know it again
-  settled_as    INTEGER NOT NULL DEFAULT 0,
-  consumer      INTEGER,                    -- who holds it
-  lease_until   INTEGER,                    -- where its lease does not end with its consumer's
-  visibility    INTEGER,
-  enqueued      INTEGER NOT NULL,
-  due           INTEGER,
-  expires       INTEGER,
-  expiry        INTEGER,                    -- expires, until it was handed out in time
-  started       INTEGER,
-  finished      INTEGER,
-  updated       INTEGER NOT NULL,
-  end_no        INTEGER,                    -- order in which tasks ended
-  keep_until    INTEGER,
-  wait_no       INTEGER,                    -- order in the wait list of limit_key
-  limit_key     TEXT,
-  uses          TEXT,                       -- limits it asked for, JSON
-  unique_key    TEXT,
-  unique_hold   INTEGER,
-  group_id      TEXT,
-  worker        TEXT,                       -- who ended it
-  reason        TEXT,
-  error         TEXT,
-  percent       REAL,
-  data          BLOB,
-  body          BLOB,                       -- the worker's record of the last attempt
-  envelope      BLOB                        -- NULL when it is done
+  seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+  id         TEXT    NOT NULL,
+  name       TEXT    NOT NULL,
+  queue      TEXT    NOT NULL,
+  priority   INTEGER NOT NULL,
+  place      INTEGER NOT NULL,
+  state      INTEGER NOT NULL,
+  flags      INTEGER NOT NULL DEFAULT 0, -- what its end has to look after; 0 is a plain task
+  attempt    INTEGER NOT NULL,
+  deliveries INTEGER NOT NULL DEFAULT 0, -- with seq the fence; see fence.go
+  settled    INTEGER NOT NULL DEFAULT 0, -- the delivery that was settled last and how, to know it again
+  consumer   INTEGER,                    -- who holds it
+  enqueued   INTEGER NOT NULL,
+  due        INTEGER,
+  started    INTEGER,
+  updated    INTEGER NOT NULL,           -- when it ended, once it has
+  end_no     INTEGER,                    -- order in which tasks ended
+  keep_until INTEGER,
+  worker     TEXT,                       -- who ended it
+  body       BLOB,                       -- the worker's record of the last attempt
+  envelope   BLOB                        -- NULL when it is done
 );
 
 CREATE UNIQUE INDEX stem_tasks_id ON stem_tasks (id);
-CREATE INDEX stem_tasks_ready     ON stem_tasks (queue, priority DESC, seq) WHERE place = #ready;
-CREATE INDEX stem_tasks_due       ON stem_tasks (due)                       WHERE place = #delayed;
-CREATE INDEX stem_tasks_waiting   ON stem_tasks (limit_key, wait_no)        WHERE place = #waiting;
-CREATE INDEX stem_tasks_parked    ON stem_tasks (queue, name)               WHERE place = #parked;
-CREATE INDEX stem_tasks_leased    ON stem_tasks (consumer)                  WHERE place = #leased;
-CREATE INDEX stem_tasks_dead      ON stem_tasks (end_no)                    WHERE place = #dead;
-CREATE INDEX stem_tasks_ended     ON stem_tasks (end_no)                    WHERE end_no IS NOT NULL;
-CREATE INDEX stem_tasks_kept      ON stem_tasks (keep_until)                WHERE keep_until IS NOT NULL;
-CREATE INDEX stem_tasks_expiring  ON stem_tasks (expiry)                    WHERE expiry IS NOT NULL AND place IN (#ready, #delayed, #waiting, #parked);
-CREATE INDEX stem_tasks_own_lease ON stem_tasks (lease_until)               WHERE lease_until IS NOT NULL AND place = #leased;
+CREATE INDEX stem_tasks_ready  ON stem_tasks (queue, priority DESC, seq) WHERE place = #ready;
+CREATE INDEX stem_tasks_due    ON stem_tasks (due)         WHERE place = #delayed;
+CREATE INDEX stem_tasks_parked ON stem_tasks (queue, name) WHERE place = #parked;
+CREATE INDEX stem_tasks_leased ON stem_tasks (consumer)    WHERE place = #leased;
+CREATE INDEX stem_tasks_dead   ON stem_tasks (end_no)      WHERE place = #dead;
+CREATE INDEX stem_tasks_ended  ON stem_tasks (end_no)      WHERE end_no IS NOT NULL;
+CREATE INDEX stem_tasks_kept   ON stem_tasks (keep_until)  WHERE keep_until IS NOT NULL;
+
+-- What only some tasks have; they have a flag for it.
+CREATE TABLE stem_details (
+  seq         INTEGER PRIMARY KEY,
+  losses      INTEGER NOT NULL DEFAULT 0,
+  visibility  INTEGER,
+  lease_until INTEGER, -- while it is leased and its lease does not end with its consumer's
+  expires     INTEGER,
+  expiry      INTEGER, -- expires, until it was handed out in time
+  wait_no     INTEGER, -- while it waits: order in the wait list of limit_key
+  limit_key   TEXT,
+  uses        TEXT,    -- limits it asked for, JSON
+  unique_key  TEXT,
+  unique_hold INTEGER,
+  group_id    TEXT,
+  reason      TEXT,
+  error       TEXT,
+  percent     REAL,
+  data        BLOB
+);
+
+CREATE INDEX stem_details_waiting   ON stem_details (limit_key, wait_no) WHERE wait_no IS NOT NULL;
+CREATE INDEX stem_details_expiring  ON stem_details (expiry)             WHERE expiry IS NOT NULL;
+CREATE INDEX stem_details_own_lease ON stem_details (lease_until)        WHERE lease_until IS NOT NULL;
 
 -- What a queue holds now and has seen, kept beside the tasks so that nothing
 -- has to be counted.
