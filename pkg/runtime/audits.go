@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Audits tells who did what. The broker and the dead letters write their
-// entries in the same step as the act; Append is for acts elsewhere.
+// Audits tells who did what. Broker.Cancel, DeadLetters, Locks.Break and
+// Directives.Put write their entries in the same step as the act; Append is for
+// acts elsewhere. Entries are kept.
 type Audits interface {
 	// Append stores entries.
 	//

@@ -22,11 +22,14 @@ type Broker interface {
 	//
 	//   - Shapes: one result for each publication, in order. A task whose id the
 	//     store knows, ended or not, answers Exists while its record lives.
+	//   - Errors also: ErrInvalid, and nothing is stored, when a group of e cannot
+	//     be opened.
 	//   - Errors: ErrUnavailable, ErrFull (disk), ErrDenied; ctx.Err().
 	Publish(ctx context.Context, e *Effects) ([]PublishResult, error)
 
 	// Receive leases ready tasks: within a queue highest priority first, then in
-	// the order they became known. It blocks up to r.Wait for the first and
+	// the order they became known. A task keeps its place in that order for life:
+	// neither delay nor retry, release, reclaim or replay send it to the end. It blocks up to r.Wait for the first and
 	// returns what is there, at most r.Max over all queues together.
 	//
 	//   - Shapes: no deliveries and no error when the wait ended. An envelope that
@@ -43,15 +46,19 @@ type Broker interface {
 	//     delayed; it comes back Booked and is not asked again. A full slot limit
 	//     moves the task to the key's wait list; the step that frees a slot makes
 	//     the next one ready. Either way the lease is gone.
-	//   - All uses of one task are granted together or not at all.
+	//   - All uses of one task are granted together or not at all: slots are taken
+	//     first, and held while a rate is booked. A booking survives Released, not
+	//     Retried or a loss. A task that was revoked ends here, and is Lost.
 	//   - Errors: ErrUnavailable; ctx.Err().
 	Admit(ctx context.Context, c Consumer, as []Admission) ([]Verdict, error)
 
 	// Extend renews the lease of everything that c holds by one write, to lease
 	// from now, and tells what it no longer holds and what has been revoked.
 	//
-	//   - Shapes: held is what the worker believes to hold; a task that is not
-	//     among it is not renewed beyond what c as a whole gets.
+	//   - Shapes: held is what the worker believes to hold. A task with a
+	//     visibility timeout of its own is renewed only when it is among it.
+	//   - A lease never gets shorter by it, and ends when it is taken back, not by
+	//     the mere passing of its time.
 	//   - A lease whose own Until was asked for (Lease.Until set and longer than
 	//     the renewal) is extended to that time.
 	//   - Errors: ErrUnavailable; ctx.Err().
@@ -228,7 +235,8 @@ type SettleResult struct {
 	Err     error
 }
 
-// Revocation orders the end of a task.
+// Revocation orders the end of a task. The task's Reason becomes ReasonRevoked
+// or, when that is the order's, ReasonPurged; any other text its Error.
 //
 //   - Terminate also ends it when it runs: its handler's context is cancelled.
 //     Without it a running task is left to finish but not retried.

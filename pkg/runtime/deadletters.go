@@ -24,6 +24,8 @@ type DeadLetters interface {
 	// state becomes queued, and the group, which has counted the task, does not
 	// count it again. It writes an audit entry for each.
 	//
+	//   - It never takes a key from a newer owner, whatever the mode, and counts
+	//     in Enqueued.
 	//   - Shapes: one result for each replay, in order. A task that is no dead
 	//     letter (any more) answers Exists: a repeated replay is harmless.
 	//   - Errors: ErrUnavailable.

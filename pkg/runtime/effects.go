@@ -23,7 +23,8 @@ type Effects struct {
 //     it as it is.
 //   - NotBefore and ExpiresAt are absolute; zero means at once and never. A
 //     task that has not been handed out by ExpiresAt ends as cancelled with
-//     ReasonExpired.
+//     ReasonExpired. A hand-out in time ends its expiry, unless a limit or
+//     parking puts it aside unrun; a replay clears it.
 //   - Group counts the task once, by its id, when it ends. The id must be a
 //     member of that group.
 //   - MaxDepth bounds the queue: with that many unfinished tasks in it (ready,

@@ -166,7 +166,8 @@ func IsPermanent(err error) bool {
 
 // RetryError asks for another attempt at a time of the handler's choosing.
 //
-//   - After counts from the settle; At, when set, wins.
+//   - After counts from the settle; At, when set, wins; with neither the policy
+//     decides when.
 //   - Max, when set, replaces the number of retries from now on.
 //   - Err may be nil: then it is an explicit retry, not a failure with a hint.
 //
