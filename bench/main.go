@@ -32,7 +32,7 @@ func parseOptions(args []string) (options, error) {
 	flags.StringVar(&o.sync, "sync", syncNormal+","+syncFull, "synchronous `levels`")
 	flags.IntVar(&o.reps, "reps", 3, "repetitions")
 	flags.BoolVar(&o.quick, "quick", false, "a smoke: tiny runs, one repetition, ledgers checked, nothing written")
-	flags.StringVar(&o.out, "out", "", "write the page to this `file`; by default ../docs/benchmarks.md when all is measured")
+	flags.StringVar(&o.out, "out", "", "write the page to this `file`; by default ../docs/benchmarks.md when everything is measured three times")
 	flags.StringVar(&o.jsonOut, "json", "", "also write all outcomes to this `file`")
 	flags.StringVar(&o.from, "from", "", "measure nothing: render the outcomes in this `file`, written by -json")
 	flags.StringVar(&o.dir, "dir", "", "`directory` for the stores; empty is the system's temporary one")
@@ -44,8 +44,8 @@ func parseOptions(args []string) (options, error) {
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	complete := o.systems == "" && o.scenarios == "" && o.sync == syncNormal+","+syncFull && !o.quick
-	if o.out == "" && complete {
+	complete := o.systems == "" && o.scenarios == "" && o.sync == syncNormal+","+syncFull
+	if o.out == "" && complete && o.reps >= 3 && !o.quick && o.profile == "" {
 		o.out = "../docs/benchmarks.md"
 	}
 	return o, nil

@@ -70,6 +70,8 @@ func TestOptions(t *testing.T) {
 	}{
 		{args: nil, out: "../docs/benchmarks.md"},
 		{args: []string{"-quick"}},
+		{args: []string{"-reps", "2"}},
+		{args: []string{"-profile", "somewhere"}},
 		{args: []string{"-systems", "raw"}},
 		{args: []string{"-systems", "raw", "-out", "x.md"}, out: "x.md"},
 		{args: []string{"-systems", "rwa"}, fail: `no system "rwa"`},

@@ -50,7 +50,7 @@ func (r report) tables() string {
 func (r report) document() string {
 	var b strings.Builder
 	b.WriteString("# Benchmarks\n\n")
-	b.WriteString("Written by `go run .` in bench/ (or `scripts/bench`); do not edit. bench/doc.go tells how a number comes about.\n\n")
+	b.WriteString("Written by `go run .` in bench/; do not edit. bench/doc.go tells how a number comes about.\n\n")
 	for _, line := range r.Machine.lines() {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}

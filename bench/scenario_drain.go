@@ -33,9 +33,7 @@ func drainScenario(name string, concurrency int, both bool) scenario {
 				return err
 			}
 			r.used(m.stop(), r.loaded-left)
-			if left > 0 {
-				r.note = fmt.Sprintf("cut off after %s with %d of %d done", r.scale.Cap, r.loaded-left, r.loaded)
-			}
+			r.cutOff(left)
 			return r.stop(ctx)
 		},
 	}
@@ -60,6 +58,13 @@ func (r *trial) untilFinished(ctx context.Context, limit time.Duration) (int, er
 			return left, nil
 		}
 		time.Sleep(time.Millisecond)
+	}
+}
+
+// cutOff notes that the run ended with tasks left over, if it did.
+func (r *trial) cutOff(left int) {
+	if left > 0 {
+		r.note = fmt.Sprintf("cut off after %s with %d of %d done", r.scale.Cap, r.in-left, r.in)
 	}
 }
 

@@ -56,11 +56,16 @@ func (r *trial) latency(ctx context.Context, produce func() error) error {
 		return err
 	}
 	r.in = r.scale.LatencyTasks
-	if _, err := r.untilFinished(ctx, r.scale.Cap); err != nil {
+	left, err := r.untilFinished(ctx, r.scale.Cap)
+	if err != nil {
 		return err
 	}
+	r.cutOff(left)
 	mu.Lock()
 	defer mu.Unlock()
+	if len(waits) == 0 {
+		return fmt.Errorf("none of %d tasks was started", r.in)
+	}
 	r.set("p50", percentile(waits, 50))
 	r.set("p99", percentile(waits, 99))
 	return r.stop(ctx)
