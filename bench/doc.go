@@ -1,9 +1,9 @@
 // Command bench measures stem beside its peers on SQLite: River with its SQLite driver, backlite, and
 // a raw SQLite loop that does the least a queue must do and so shows the limit of the store.
 //
-//	go run .                  the whole table, about an hour; writes ../docs/benchmarks.md
+//	go run .                  the whole table, half an hour; writes ../docs/benchmarks.md
 //	go run . -quick           a smoke of every part with its ledgers, under a minute, no claims
-//	go run . -systems stem,raw -scenarios drain100 -reps 1
+//	go run . -systems stem,raw -scenarios drain100,sustain -sync NORMAL -reps 1 -profile .
 //
 // How a number comes about, and why it can be trusted:
 //
@@ -16,6 +16,7 @@
 //     90 bytes decoded from JSON in the handler, the same small result kept where the system can keep one.
 //   - Every run keeps a ledger (ledger.go): accepted = finished + left, each task run, none invented,
 //     duplicates counted. A run whose ledger does not add up fails the whole program.
+//   - Stores lie in the temporary directory (-dir): on a disk, please. The page names the file system.
 //   - CPU used by other processes during a run is recorded and shown.
 //
 // Where to start reading: system.go (what is measured), then system_*.go (one file a system), then

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -17,6 +19,7 @@ type machine struct {
 	MemoryGB float64           `json:"memoryGB"`
 	OS       string            `json:"os"`
 	Go       string            `json:"go"`
+	Files    string            `json:"files"` // the file system under the stores
 	Versions map[string]string `json:"versions"`
 }
 
@@ -28,13 +31,15 @@ var reported = []string{
 	"modernc.org/sqlite",
 }
 
-func thisMachine() machine {
+// thisMachine describes the machine and the file system under dir; an empty dir is the temporary one.
+func thisMachine(dir string) machine {
 	m := machine{
 		Date:     time.Now().UTC().Truncate(time.Minute),
 		CPU:      procValue("/proc/cpuinfo", "model name"),
 		Cores:    runtime.NumCPU(),
 		OS:       runtime.GOOS + "/" + runtime.GOARCH,
 		Go:       runtime.Version(),
+		Files:    fileSystem(cmp.Or(dir, os.TempDir())),
 		Versions: map[string]string{},
 	}
 	var kb float64
@@ -53,7 +58,7 @@ func thisMachine() machine {
 func (m machine) lines() []string {
 	lines := []string{
 		m.Date.Format("2006-01-02 15:04 UTC"),
-		fmt.Sprintf("%s, %d cores, %.0f GB, %s, %s", m.CPU, m.Cores, m.MemoryGB, m.OS, m.Go),
+		fmt.Sprintf("%s, %d cores, %.0f GB, %s, %s; stores on %s", m.CPU, m.Cores, m.MemoryGB, m.OS, m.Go, m.Files),
 	}
 	var versions []string
 	for _, path := range reported {
@@ -62,6 +67,25 @@ func (m machine) lines() []string {
 		}
 	}
 	return append(lines, strings.Join(versions, ", "))
+}
+
+// fileSystem names the type of the mount that holds dir.
+func fileSystem(dir string) string {
+	mounts, err := os.ReadFile("/proc/mounts")
+	if err != nil {
+		return "an unknown file system"
+	}
+	kind, longest := "an unknown file system", -1
+	for line := range strings.Lines(string(mounts)) {
+		fields := strings.Fields(line) // device, mount point, type, …
+		if len(fields) < 3 || len(fields[1]) <= longest {
+			continue
+		}
+		if rel, err := filepath.Rel(fields[1], dir); err == nil && filepath.IsLocal(rel) {
+			kind, longest = fields[2], len(fields[1])
+		}
+	}
+	return kind
 }
 
 // procValue reads the first line "key: value" of a file under /proc; empty where there is none.

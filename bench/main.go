@@ -126,7 +126,7 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return publish(report{Machine: thisMachine(), Reps: p.reps, Scale: p.scale, Outcomes: outcomes}, o, stdout)
+	return publish(report{Machine: thisMachine(o.dir), Reps: p.reps, Scale: p.scale, Outcomes: outcomes}, o, stdout)
 }
 
 // publish prints the tables and writes the files that were asked for. A page with a failed run is not

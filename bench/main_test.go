@@ -31,7 +31,7 @@ func TestSmoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := report{Machine: thisMachine(), Reps: p.reps, Scale: p.scale, Outcomes: outcomes}
+	r := report{Machine: thisMachine(""), Reps: p.reps, Scale: p.scale, Outcomes: outcomes}
 	for _, failure := range r.failures() {
 		t.Error(failure)
 	}
@@ -67,7 +67,7 @@ func TestStoredOutcomesRenderTheSamePage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	stored, page := filepath.Join(dir, "r.json"), filepath.Join(dir, "r.md")
-	r := report{Machine: thisMachine(), Reps: 3, Scale: fullScale, Outcomes: madeUp()}
+	r := report{Machine: thisMachine(""), Reps: 3, Scale: fullScale, Outcomes: madeUp()}
 	if err := publish(r, options{jsonOut: stored, out: page}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
