@@ -71,11 +71,14 @@ func (m machine) lines() []string {
 
 // fileSystem names the type of the mount that holds dir.
 func fileSystem(dir string) string {
+	kind, longest := "an unknown file system", -1
 	mounts, err := os.ReadFile("/proc/mounts")
 	if err != nil {
-		return "an unknown file system"
+		return kind
 	}
-	kind, longest := "an unknown file system", -1
+	if dir, err = filepath.Abs(dir); err != nil {
+		return kind
+	}
 	for line := range strings.Lines(string(mounts)) {
 		fields := strings.Fields(line) // device, mount point, type, …
 		if len(fields) < 3 || len(fields[1]) <= longest {
