@@ -14,6 +14,9 @@ import (
 //   - Links are enqueued by the worker in the same step that settles the task:
 //     Link on success, LinkError on final failure.
 //   - A request made inside a handler records its parent unless NoParent.
+//   - Declared are the options of the task's definition, for a client that does
+//     not know the task by its name. Unlike Options, the call's own, they do not
+//     travel: the worker has the definition, and its word is the newer one.
 type Request struct {
 	ID        string
 	Name      string
@@ -21,6 +24,7 @@ type Request struct {
 	Headers   map[string]string
 	Meta      map[string]any
 	Options   TaskOptions
+	Declared  *TaskOptions
 	Delay     time.Duration
 	At        time.Time
 	Link      []Request

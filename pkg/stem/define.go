@@ -57,7 +57,7 @@ func (t *TaskDef[A, R]) Request(args A, opts ...CallOption) (runtime.Request, er
 	if err != nil {
 		return runtime.Request{}, &runtime.Error{Code: runtime.CodeInvalid, Message: "encode the arguments of " + t.def.Name, Err: err}
 	}
-	r := runtime.Request{Name: t.def.Name, Args: raw, Options: t.def.Options}
+	r := runtime.Request{Name: t.def.Name, Args: raw, Declared: &t.def.Options}
 	for _, o := range opts {
 		if err := o.call(&r); err != nil {
 			return runtime.Request{}, fmt.Errorf("task %s: %w", t.def.Name, err)

@@ -46,7 +46,7 @@ func TestNothingIsInertW27(t *testing.T) {
 
 	full := reflect.ValueOf(runtime.Request{
 		ID: "id-2", Name: "y", Args: json.RawMessage(`{"a":1}`), Headers: map[string]string{"h": "1"}, Meta: map[string]any{"m": 1},
-		Options: everyOption, Delay: time.Minute, At: noon.Add(time.Hour),
+		Options: everyOption, Declared: &runtime.TaskOptions{Queue: new("declared")}, Delay: time.Minute, At: noon.Add(time.Hour),
 		Link: []runtime.Request{{Name: "z"}}, LinkError: []runtime.Request{{Name: "z"}}, NoParent: true,
 	})
 	for i := range full.NumField() {
@@ -54,7 +54,7 @@ func TestNothingIsInertW27(t *testing.T) {
 		if full.Field(i).IsZero() {
 			t.Fatalf("the field %s has no value in this test", name)
 		}
-		if name == "NoParent" { // matters inside a handler only; see TestLineage
+		if name == "NoParent" || name == "Declared" { // see TestLineage, TestDeclaredOptions
 			continue
 		}
 		r := base
@@ -200,6 +200,19 @@ func TestEffectiveRefusesNonsense(t *testing.T) {
 		e := &runtime.Envelope{Meta: map[string]json.RawMessage{key: json.RawMessage(value)}}
 		if _, err := client.Effective(e, runtime.TaskOptions{}, runtime.TaskOptions{}); !errors.Is(err, runtime.ErrCorrupt) {
 			t.Errorf("%s = %s: %v", key, value, err)
+		}
+	}
+}
+
+// TestDeclaredOptions: they fill in for a definition that the client does not
+// know, and never stand against one that it knows.
+func TestDeclaredOptions(t *testing.T) {
+	c := preparer(client.Options{Registry: registry(t, runtime.Definition{Name: "known", Options: runtime.TaskOptions{Queue: new("defined")}})})
+	declared := &runtime.TaskOptions{Queue: new("declared"), HardLimit: new(time.Minute)}
+	for name, queue := range map[string]string{"known": "defined", "unknown": "declared"} {
+		e := prepare(t, c, runtime.Request{Name: name, Declared: declared}).Envelope
+		if _, travels := e.Meta[runtime.MetaHardLimit]; e.Queue != queue || travels {
+			t.Errorf("%s: queue %s, meta %v", name, e.Queue, e.Meta)
 		}
 	}
 }

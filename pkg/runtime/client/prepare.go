@@ -39,6 +39,9 @@ type draft struct {
 
 func (c *Client) prepare(r runtime.Request, from *parent, links *int) (runtime.Publication, error) {
 	d := draft{client: c, r: r, def: c.o.Registry.Lookup(r.Name), from: from, links: links}
+	if d.def == nil && r.Declared != nil {
+		d.def = &runtime.Definition{Name: r.Name, Options: *r.Declared}
+	}
 	if err := d.complete(); err != nil {
 		return runtime.Publication{}, fmt.Errorf("enqueue %q: %w", r.Name, err)
 	}

@@ -58,7 +58,9 @@ func row(cells ...string) string {
 	return "| " + strings.Join(cells, " | ") + " |\n"
 }
 
-func header(cells ...string) string { return row(cells...) + strings.Repeat("|---", len(cells)) + "|\n" }
+func header(cells ...string) string {
+	return row(cells...) + strings.Repeat("|---", len(cells)) + "|\n"
+}
 
 func code(s string) string {
 	if s == "" {
