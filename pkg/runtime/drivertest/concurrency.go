@@ -2,7 +2,6 @@ package drivertest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -156,7 +155,7 @@ func (w *worker) loop(ctx context.Context) {
 		r.Max = 1 + w.rng.IntN(16)
 		ds, err := w.Broker.Receive(ctx, r)
 		if err != nil {
-			if !errors.Is(err, ctx.Err()) {
+			if ctx.Err() == nil {
 				w.f.books.complain("receive: %v", err)
 			}
 			continue
@@ -246,7 +245,7 @@ func concurrentMix(e *env) {
 	f.work = func(w *worker, d runtime.Delivery) runtime.Settlement { return mixed(f, w, d) }
 	f.run(func(producer int, publish publisher) {
 		rng := rand.New(rand.NewPCG(uint64(producer), 2))
-		for n := 0; n < 400; {
+		for n := 0; n < 300; {
 			var ps []runtime.Publication
 			for range 1 + rng.IntN(12) {
 				p := e.task(fmt.Sprintf("p%d-%03d", producer, n), inQueue(f.queues[n%2]), priority(rng.IntN(10)))
@@ -304,7 +303,7 @@ func concurrentLosses(e *env) {
 		return runtime.Settlement{}
 	}
 	f.run(func(producer int, publish publisher) {
-		for n := range 100 {
+		for n := range 75 {
 			publish(e.task(fmt.Sprintf("p%d-%03d", producer, n), inQueue("a")))
 		}
 	})
@@ -335,7 +334,7 @@ func concurrentUnique(e *env) {
 		return as(d, runtime.Succeeded)
 	}
 	f.run(func(producer int, publish publisher) {
-		for n := range 150 {
+		for n := range 100 {
 			key := fmt.Sprintf(`{"key":%d}`, n%5)
 			p := e.task(fmt.Sprintf("p%d-%03d", producer, n), inQueue("a"), unique(key))
 			p.Envelope.Args = []byte(key)
@@ -356,7 +355,7 @@ func concurrentSlots(e *env) {
 	f.finish = func(*worker, runtime.Delivery) { f.books.stop(use.Key) }
 	f.work = func(w *worker, d runtime.Delivery) runtime.Settlement { return as(d, runtime.Succeeded) }
 	f.run(func(producer int, publish publisher) {
-		for n := range 60 {
+		for n := range 40 {
 			publish(e.task(fmt.Sprintf("p%d-%03d", producer, n), inQueue("a")))
 		}
 	})

@@ -18,7 +18,9 @@
 //     and a ledger that must come out even.
 //   - Property: random sequences of operations, run against the driver and a
 //     model of it side by side. A failure prints the seed and a short sequence.
+//     STEM_PROPERTY_RUNS=5000 runs that many, STEM_PROPERTY_SEED=n repeats one.
 //   - Crash: real processes that are killed at random moments (Crash).
+//     STEM_CRASH_TIME=10m goes on for that long.
 //
 // It is not a benchmark, and it does not test what lies above the ports:
 // routing, encoding, retry arithmetic and handlers.

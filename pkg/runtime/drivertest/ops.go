@@ -187,6 +187,12 @@ func opReceive(s *side, o op) (what, answer string) {
 	if s.failed("receive", err) {
 		return "", ""
 	}
+	if len(ds) > 0 {
+		// Whether being given something renews what a worker has, the ports leave
+		// open; here it does, on both sides.
+		_, err := s.on(o).Broker.Extend(s.ctx, c, nil, lease)
+		s.failed("extend", err)
+	}
 	var out []string
 	for _, d := range ds {
 		s.held = append(s.held, inHand{c, d})
