@@ -47,6 +47,9 @@ func TestRatesHoldOverAllWorkers(t *testing.T) {
 				t.Errorf("attempt %d, %d deliveries", rec.Attempt, rec.Deliveries)
 			}
 		}
+		if n := r.faults.Calls("Broker.Admit"); n > len(ids) {
+			t.Errorf("%d calls of Admit for %d tasks: who has paid is not asked again", n, len(ids))
+		}
 		a.stop(runtime.DrainWarm)
 		b.stop(runtime.DrainWarm)
 	})
@@ -155,6 +158,31 @@ func TestPoison(t *testing.T) {
 		for _, c := range corpses {
 			c.stop(runtime.DrainHard)
 		}
+	})
+}
+
+// A suspect never runs unmarked, even if its limits fail open.
+func TestSuspectsAreMarkedBeforeTheyRun(t *testing.T) {
+	seen := newRan()
+	inBubble(t, defs(task("x", sleeper(seen))), func(r *rig) {
+		id := r.enqueue(runtime.Request{Name: "x", Args: seconds("1")})
+		consumer := runtime.Consumer{Worker: "dead", Incarnation: "1"}
+		if _, err := r.store.Broker.Receive(r.ctx, runtime.Receive{Consumer: consumer, Queues: []runtime.QueueShare{{Queue: runtime.DefaultQueue}}, Max: 1, Lease: time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(2 * time.Second)
+		r.faults.Fail("Broker.Admit", -1, runtimetest.Unavailable)
+		w := r.start()
+		<-time.After(10 * time.Second)
+		synctest.Wait()
+		if seen.contains(id) {
+			t.Error("it ran unmarked")
+		}
+		r.faults.Lift("")
+		if rec := r.ended(id, runtime.StateSucceeded); rec.Losses != 1 {
+			t.Errorf("losses %d", rec.Losses)
+		}
+		w.stop(runtime.DrainWarm)
 	})
 }
 

@@ -91,6 +91,64 @@ func TestSoftDrain(t *testing.T) {
 	})
 }
 
+// An interruption is no failure: error middleware does not see it, nor can it
+// turn it into a success.
+func TestInterruptionsAreNoFailures(t *testing.T) {
+	swallow := runtime.Middleware{Error: func(context.Context, *runtime.Task, error) error { return nil }}
+	inBubble(t, defs(task("x", sleeper(newRan()))), func(r *rig) {
+		w := r.start(func(o *worker.Options) { o.Middleware = []runtime.Middleware{swallow} })
+		id := r.enqueue(runtime.Request{Name: "x", Args: seconds("100")})
+		r.until("it runs", func() bool { return w.State().Active == 1 })
+		w.stop(runtime.DrainSoft)
+		untouched(r, id)
+	})
+}
+
+// A handler whose lease is lost and that ignores it holds up no drain.
+func TestWarmDrainDoesNotWaitForTheLost(t *testing.T) {
+	inBubble(t, defs(task("x", unset)), func(r *rig) {
+		release := make(chan struct{})
+		r.redefine("x", func(context.Context, *runtime.Task) (json.RawMessage, error) {
+			<-release
+			return nil, nil
+		})
+		w := r.start(func(o *worker.Options) { o.Concurrency = 1 })
+		id := r.enqueue(runtime.Request{Name: "x"})
+		r.at(id, runtime.PlaceLeased)
+		frozen(r, w)
+		r.faults.Lift("")
+		r.until("the loss is known", func() bool { return w.beat().LeaseLost == 1 })
+		began := time.Now()
+		w.stop(runtime.DrainWarm)
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("it took %s", took)
+		}
+		close(release)
+	})
+}
+
+// Jobs that are between their slot and their handler, waiting for an answer of
+// the store, are not started any more.
+func TestDrainBeforeTheHandlerStarts(t *testing.T) {
+	for _, mode := range []runtime.DrainMode{runtime.DrainSoft, runtime.DrainHard} {
+		t.Run(mode.String(), func(t *testing.T) {
+			seen := newRan()
+			limited := func(o *runtime.TaskOptions) { o.Rate = &runtime.Rate{N: 100, Per: time.Second} }
+			inBubble(t, defs(task("x", sleeper(seen), limited)), func(r *rig) {
+				r.faults.Delay("Broker.Admit", -1, 5*time.Second)
+				w := r.start()
+				id := r.enqueue(runtime.Request{Name: "x", Args: seconds("1")})
+				r.at(id, runtime.PlaceLeased)
+				w.stop(mode)
+				untouched(r, id)
+				if seen.contains(id) {
+					t.Error("it ran")
+				}
+			})
+		})
+	}
+}
+
 // A handler that finishes its work all the same has succeeded.
 func TestSoftDrainKeepsWhatSucceeds(t *testing.T) {
 	inBubble(t, defs(task("x", func(ctx context.Context, _ *runtime.Task) (json.RawMessage, error) {

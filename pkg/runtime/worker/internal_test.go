@@ -14,16 +14,16 @@ import (
 
 func TestWindowGrowsWhenDryAndShrinksWhenSlow(t *testing.T) {
 	w := newWindow(0)
+	w.dry()
+	w.fetched(10, 9)  // the store had no more
+	w.fetched(10, 10) // slots did not run dry
+	if w.size != 0 {
+		t.Errorf("window is %d", w.size)
+	}
 	for range 20 {
 		w.dry()
 		w.fetched(10, 10)
 	}
-	if w.size != maxWindow {
-		t.Errorf("window is %d", w.size)
-	}
-	w.fetched(10, 10) // slots did not run dry
-	w.dry()
-	w.fetched(10, 9) // the store had no more
 	if w.size != maxWindow {
 		t.Errorf("window is %d", w.size)
 	}
@@ -144,5 +144,18 @@ func TestRestBetweenChores(t *testing.T) {
 		if got := s.rest(c.r, c.before); got < c.min || got > c.max {
 			t.Errorf("%s: rest is %s, want %s to %s", c.name, got, c.min, c.max)
 		}
+	}
+}
+
+// W35: two leases of one task in one worker are told apart by their fences.
+func TestLeasesOfOneTaskAreToldApart(t *testing.T) {
+	older, newer := &job{}, &job{}
+	older.Lease = runtime.Lease{TaskID: "x", Fence: 1}
+	newer.Lease = runtime.Lease{TaskID: "x", Fence: 2}
+	if find([]*job{newer, older}, older.Lease) != older || find([]*job{older, newer}, newer.Lease) != newer {
+		t.Error("one was taken for the other")
+	}
+	if find([]*job{older}, newer.Lease) != nil {
+		t.Error("one was taken for the other")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -187,6 +188,50 @@ func TestSameTaskTwiceInOneWorker(t *testing.T) {
 	})
 }
 
+// extensions notes what is asked of Extend.
+type extensions struct {
+	runtime.Broker
+	until chan time.Time
+}
+
+func (e extensions) Extend(ctx context.Context, c runtime.Consumer, held []runtime.Lease, lease time.Duration) (runtime.Extended, error) {
+	for _, l := range held {
+		e.until <- l.Until
+	}
+	return e.Broker.Extend(ctx, c, held, lease)
+}
+
+// What a handler asked for is asked for again with each renewal: a store may
+// take a renewal at its word.
+func TestExtensionsAreRepeatedByRenewals(t *testing.T) {
+	inBubble(t, defs(task("x", unset)), func(r *rig) {
+		asked := extensions{r.store.Broker, make(chan time.Time, 100)}
+		r.store.Broker = asked
+		began := time.Now()
+		r.redefine("x", func(ctx context.Context, t *runtime.Task) (json.RawMessage, error) {
+			if err := t.Host.Extend(ctx, 8*time.Second); err != nil {
+				return nil, err
+			}
+			return nil, nap(ctx, 12*time.Second)
+		})
+		w := r.start()
+		r.ended(r.enqueue(runtime.Request{Name: "x"}), runtime.StateSucceeded)
+		close(asked.until)
+		var got []time.Duration
+		for until := range asked.until {
+			if until.IsZero() {
+				got = append(got, 0)
+			} else {
+				got = append(got, until.Sub(began).Round(time.Second))
+			}
+		}
+		if want := []time.Duration{8 * time.Second, 8 * time.Second, 8 * time.Second, 0}; !slices.Equal(got, want) {
+			t.Errorf("asked for %v, want %v", got, want)
+		}
+		w.stop(runtime.DrainHard)
+	})
+}
+
 // Fault 4: the store did it and the reply was lost. The repeat is harmless: the
 // attempt is counted once, the links are enqueued once.
 func TestLostReplyOfASettlement(t *testing.T) {
@@ -318,6 +363,26 @@ func TestRevocationArrivesWithoutAHint(t *testing.T) {
 		r.ended(id, runtime.StateCancelled)
 		if took := time.Since(began); took > 4*time.Second {
 			t.Errorf("it took %s", took)
+		}
+		w.stop(runtime.DrainWarm)
+	})
+}
+
+// A task that is called off while the store is told that it begins does not.
+func TestRevocationBeforeTheHandlerStarts(t *testing.T) {
+	seen := newRan()
+	early := func(o *runtime.TaskOptions) { o.AcksLate = new(false) }
+	inBubble(t, defs(task("x", sleeper(seen), early)), func(r *rig) {
+		w := r.start()
+		r.faults.Delay("Broker.Settle", 1, 5*time.Second)
+		id := r.enqueue(runtime.Request{Name: "x", Args: seconds("1")})
+		r.at(id, runtime.PlaceLeased)
+		if _, err := r.store.Broker.Cancel(r.ctx, []runtime.Revocation{{TaskID: id}}); err != nil {
+			t.Fatal(err)
+		}
+		r.ended(id, runtime.StateCancelled)
+		if seen.contains(id) {
+			t.Error("it ran")
 		}
 		w.stop(runtime.DrainWarm)
 	})

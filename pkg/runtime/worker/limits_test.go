@@ -141,6 +141,10 @@ func TestStuckHandlerKeepsItsSlotAndIsShown(t *testing.T) {
 		if h := w.beat(); len(h.Stuck) != 0 {
 			t.Errorf("still stuck: %+v", h.Stuck)
 		}
+		raw, _, err := w.Apply(r.ctx, runtime.Command{Type: runtime.CommandStats})
+		if err != nil || !strings.Contains(string(raw), `"late":1`) {
+			t.Errorf("stats are %s, %v", raw, err)
+		}
 		w.stop(runtime.DrainWarm)
 	})
 }

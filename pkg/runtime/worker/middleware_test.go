@@ -73,6 +73,10 @@ func TestMiddleware(t *testing.T) {
 		if rec.Error != "a: b: broken" {
 			t.Errorf("error is %q", rec.Error)
 		}
+		rec = run("fail", "swallow=b", runtime.StateSucceeded)
+		if slices.ContainsFunc(calls, func(c string) bool { return strings.HasPrefix(c, "a error") }) {
+			t.Errorf("a saw a failure that b had swallowed: %q", calls)
+		}
 		rec = run("fail", "swallow=a", runtime.StateSucceeded)
 		if body := r.body(rec); body.Payload != nil || body.Error != nil {
 			t.Errorf("swallowed: %+v", body)
@@ -153,7 +157,7 @@ func TestSignalsTellOfATasksLife(t *testing.T) {
 // W5: children know their parent and inherit what is the user's, no more.
 func TestChildrenKnowTheirParent(t *testing.T) {
 	inBubble(t, defs(task("parent", func(ctx context.Context, t *runtime.Task) (json.RawMessage, error) {
-		rs, err := t.Host.Enqueue(context.WithoutCancel(ctx), []runtime.Request{{ID: "kid", Name: "child"}, {ID: "stranger", Name: "child", NoParent: true}, {Name: "bad name"}})
+		rs, err := t.Host.Enqueue(context.Background(), []runtime.Request{{ID: "kid", Name: "child"}, {ID: "stranger", Name: "child", NoParent: true}, {Name: "bad name"}})
 		if err != nil || len(rs) != 3 || rs[0].Status != runtime.Accepted || rs[2].Status != runtime.Invalid {
 			return nil, fmt.Errorf("%v, %v", rs, err)
 		}

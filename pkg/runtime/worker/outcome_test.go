@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
+	"github.com/stem-jobs/stem/pkg/runtime/client"
 	"github.com/stem-jobs/stem/pkg/runtime/worker"
 )
 
@@ -178,6 +179,99 @@ func TestExplicitRetryRaisesTheNumber(t *testing.T) {
 		if rec := r.ended(r.enqueue(runtime.Request{Name: "x"}), runtime.StateSucceeded); rec.Attempt != 3 {
 			t.Errorf("attempt %d", rec.Attempt)
 		}
+		w.stop(runtime.DrainWarm)
+	})
+}
+
+// ... and so it does when the producer did not know the task.
+func TestExplicitRetryOfATaskTheProducerDidNotKnow(t *testing.T) {
+	again := &runtime.RetryError{After: time.Second, Max: new(3)}
+	inBubble(t, defs(task("x", failing(3, again))), func(r *rig) {
+		r.client = client.New(r.store, client.Options{})
+		w := r.start()
+		if rec := r.ended(r.enqueue(runtime.Request{Name: "x"}), runtime.StateSucceeded); rec.Attempt != 3 {
+			t.Errorf("attempt %d", rec.Attempt)
+		}
+		w.stop(runtime.DrainWarm)
+	})
+}
+
+// The matchers of the definition hold whatever policy the call brings along:
+// functions do not travel.
+func TestMatchersOfTheDefinitionHold(t *testing.T) {
+	match := func(o *runtime.TaskOptions) {
+		o.Retry = &runtime.RetryPolicy{DontMatch: []func(error) bool{func(err error) bool { return errors.Is(err, errBroken) }}}
+	}
+	inBubble(t, defs(task("x", fails, match)), func(r *rig) {
+		w := r.start()
+		id := r.enqueue(runtime.Request{Name: "x", Options: runtime.TaskOptions{Retry: &runtime.RetryPolicy{Max: new(5)}}})
+		if rec := r.ended(id, runtime.StateFailed); rec.Attempt != 0 || rec.Reason != runtime.ReasonPermanent {
+			t.Errorf("attempt %d, reason %s", rec.Attempt, rec.Reason)
+		}
+		w.stop(runtime.DrainWarm)
+	})
+}
+
+// refusing refuses settlements by outcome.
+type refusing struct {
+	runtime.Broker
+	what map[runtime.Outcome]bool
+}
+
+func (b refusing) Settle(ctx context.Context, c runtime.Consumer, ss []runtime.Settlement) ([]runtime.SettleResult, error) {
+	out := make([]runtime.SettleResult, len(ss))
+	for i, s := range ss {
+		if b.what[s.Outcome] {
+			out[i] = runtime.SettleResult{Status: runtime.Refused, Err: runtime.Errorf(runtime.CodeInvalid, "too much")}
+			continue
+		}
+		rs, err := b.Broker.Settle(ctx, c, ss[i:i+1])
+		if err != nil {
+			return nil, err
+		}
+		out[i] = rs[0]
+	}
+	return out, nil
+}
+
+// What the store refuses to store does not come back for ever.
+func TestRefusedSettlementsEndAsDeadLetters(t *testing.T) {
+	inBubble(t, defs(task("x", echo)), func(r *rig) {
+		broker := r.store.Broker
+		r.store.Broker = refusing{broker, map[runtime.Outcome]bool{runtime.Succeeded: true}}
+		w := r.start()
+		rec := r.ended(r.enqueue(runtime.Request{Name: "x"}), runtime.StateFailed)
+		if rec.Reason != runtime.ReasonPermanent || !strings.Contains(rec.Error, "succeeded: too much") {
+			t.Errorf("reason %s, error %q", rec.Reason, rec.Error)
+		}
+		w.stop(runtime.DrainWarm)
+
+		// One that refuses that, too, keeps its lease, and the worker its calm.
+		r.store.Broker = refusing{broker, map[runtime.Outcome]bool{runtime.Succeeded: true, runtime.Dead: true}}
+		w = r.start()
+		id := r.enqueue(runtime.Request{Name: "x"})
+		r.until("the worker gives it up", func() bool { return w.beat().Inflight == 0 && r.get(id).Deliveries > 0 })
+		if rec := r.get(id); rec.Place != runtime.PlaceLeased {
+			t.Errorf("task is %s", rec.Place)
+		}
+		w.stop(runtime.DrainWarm)
+	})
+}
+
+// What a handler has left running sees the end of its context.
+func TestContextEndsWithTheHandler(t *testing.T) {
+	inBubble(t, defs(task("x", unset)), func(r *rig) {
+		ended := make(chan bool, 1)
+		r.redefine("x", func(ctx context.Context, _ *runtime.Task) (json.RawMessage, error) {
+			go func() {
+				<-ctx.Done()
+				ended <- true
+			}()
+			return nil, nil
+		})
+		w := r.start()
+		r.ended(r.enqueue(runtime.Request{Name: "x"}), runtime.StateSucceeded)
+		<-ended
 		w.stop(runtime.DrainWarm)
 	})
 }

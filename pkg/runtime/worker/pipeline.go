@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 )
@@ -46,6 +47,7 @@ func (s *shift) exited(j *job) {
 // finish settles a job whose handler has returned, unless it was decided while
 // the handler ran: then the return is late, and its result has no effect.
 func (s *shift) finish(j *job, result json.RawMessage, err error) {
+	defer j.cancel(context.Canceled) // for what the handler has left running
 	if !j.decide() {
 		s.late(j)
 		return
