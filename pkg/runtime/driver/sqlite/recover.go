@@ -34,7 +34,12 @@ func (b broker) Recover(ctx context.Context, r runtime.Recover) (runtime.Recover
 			return err
 		},
 	})
-	return out, err
+	if err != nil {
+		// A caller that left while it waited must not read what the writer may
+		// still be writing.
+		return runtime.Recovered{}, err
+	}
+	return out, nil
 }
 
 // housekeeping is one call of Recover and what it has done.
