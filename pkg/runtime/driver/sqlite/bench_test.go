@@ -1,7 +1,6 @@
 package sqlite_test
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -59,7 +58,7 @@ func (b *bench) fill(n int) {
 
 func (b *bench) receive(n int) []runtime.Delivery {
 	ds, err := b.Broker.Receive(b.Context(), runtime.Receive{
-		Consumer: benchWorker, Queues: []runtime.QueueShare{{Queue: "default"}}, Max: n, Lease: time.Minute,
+		Consumer: benchWorker, Queues: []runtime.QueueShare{{Queue: "default"}}, Max: n, Lease: time.Minute, Wait: time.Minute,
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -168,12 +167,12 @@ func BenchmarkCycle(b *testing.B) {
 			tasks := 0
 			s.from = cpuTime()
 			for b.Loop() {
-				ds := s.receive(n)
-				if len(ds) < n {
+				if tasks+2*n > s.made {
 					s.pause()
 					s.fill(200_000)
 					s.resume()
 				}
+				ds := s.receive(n)
 				s.settle(ds)
 				tasks += len(ds)
 			}
@@ -186,35 +185,33 @@ func BenchmarkCycle(b *testing.B) {
 // what it receives.
 func BenchmarkSustained(b *testing.B) {
 	s := newBench(b)
-	ctx, cancel := context.WithCancel(b.Context())
-	defer cancel()
-	room := make(chan struct{}, 2000)
+	room := make(chan struct{}, 2000) // bounds the backlog
+	stop := make(chan struct{})
 	next := make(chan *runtime.Effects, 64)
 	var producers sync.WaitGroup
-	producers.Add(17)
-	go func() {
-		defer producers.Done()
-		for ctx.Err() == nil {
+	producers.Go(func() {
+		defer close(next)
+		for {
 			select {
 			case next <- s.tasks(1):
-			case <-ctx.Done():
+			case <-stop:
+				return
 			}
 		}
-	}()
+	})
 	for range 16 {
-		go func() {
-			defer producers.Done()
-			for {
+		producers.Go(func() {
+			for e := range next {
 				select {
 				case room <- struct{}{}:
-				case <-ctx.Done():
+				case <-stop:
 					return
 				}
-				if _, err := s.Broker.Publish(ctx, <-next); err != nil {
-					return
+				if _, err := s.Broker.Publish(b.Context(), e); err != nil {
+					b.Error(err)
 				}
 			}
-		}()
+		})
 	}
 	tasks := 0
 	s.from = cpuTime()
@@ -227,6 +224,6 @@ func BenchmarkSustained(b *testing.B) {
 		tasks += len(ds)
 	}
 	s.perTask(tasks)
-	cancel()
+	close(stop)
 	producers.Wait()
 }

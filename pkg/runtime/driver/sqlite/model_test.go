@@ -1,7 +1,6 @@
 package sqlite_test
 
 import (
-	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -33,19 +32,5 @@ func (m model) Open(t *testing.T) *runtime.Backend {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Broker = renewing{b.Broker}
 	return b
-}
-
-// renewing adds to the model what the ports leave open: here a lease belongs to
-// its consumer, so that a worker who is given something is not silent, and what
-// it holds is renewed with it.
-type renewing struct{ runtime.Broker }
-
-func (b renewing) Receive(ctx context.Context, r runtime.Receive) ([]runtime.Delivery, error) {
-	ds, err := b.Broker.Receive(ctx, r)
-	if err == nil && len(ds) > 0 {
-		_, err = b.Extend(ctx, r.Consumer, nil, r.Lease)
-	}
-	return ds, err
 }
