@@ -55,7 +55,7 @@ func TestShop(t *testing.T) {
 	p := drive.Build(t, "github.com/stem-jobs/stem/cmd/stem", "STEM_CONFIG="+config, "SHOP_URL="+server.URL, "SHOP_TOKEN=s3cret")
 	p.Start("up")
 
-	if got := p.Run("enqueue", "order.ship", `{"order": 17, "express": true}`, "--id", "ship-17", "--wait"); got != `{"parcel":"P-17"}`+"\n" {
+	if got := p.Run("enqueue", "order.ship", `{"order": 17, "express": true}`, "--id", "ship-17", "--wait"); !strings.Contains(got, "P-17") {
 		t.Errorf("result: %q", got)
 	}
 	want := []string{
