@@ -175,12 +175,14 @@ func (s *step) freeSlots(t *task) error {
 	return nil
 }
 
+const firstWaiting = `WHERE d.limit_key = ? AND d.wait_no IS NOT NULL ORDER BY d.wait_no LIMIT 1`
+
 // serve gives free slots of a limit to those who wait for them, first come,
 // first served. Who gets its slot keeps it while it is in the line again; who
 // lacks the slot of another limit joins the wait list of that one.
 func (s *step) serve(key string) error {
 	for {
-		t, err := s.task(`WHERE d.limit_key = ? AND d.wait_no IS NOT NULL ORDER BY d.wait_no LIMIT 1`, key)
+		t, err := s.task(firstWaiting, key)
 		if err != nil || t == nil {
 			return err
 		}

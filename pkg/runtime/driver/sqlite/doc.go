@@ -5,6 +5,10 @@
 //	sqlite:///srv/stem.db         absolute
 //	sqlite:stem.db?synchronous=full
 //
+// Options of the URL: synchronous (normal, full, extra, off), lock_wait (how
+// long to wait for another process's transaction, 15s), max_pages (bounds the
+// file, in pages of 4096 bytes).
+//
 // How it works:
 //
 //   - One goroutine of a process writes (writer.go). It takes what has gathered,

@@ -85,7 +85,7 @@ func (l location) prepare(o runtime.OpenOptions) (created bool, err error) {
 	case err == nil:
 		return false, nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return false, problem(runtime.CodeDenied, err.Error(), "")
+		return false, problem(runtime.CodeDenied, err.Error(), "check the path and who may read it")
 	case o.ReadOnly:
 		return false, problem(runtime.CodeNotFound, "the file does not exist", "check the path, or run a command that creates the store")
 	}
@@ -125,7 +125,7 @@ func openStore(ctx context.Context, l location, o runtime.OpenOptions) (*store, 
 	if _, err := one(c, `SELECT sqlite_version()`, func(r row) { st.version = r.str(0) }); err != nil {
 		return nil, errors.Join(err, c.close(), st.readers.Close())
 	}
-	st.writer = newWriter(c, o.Clock, st.bells.ring)
+	st.writer = newWriter(c, o.Clock, l.lockWait, st.bells.ring)
 	return st, nil
 }
 

@@ -74,14 +74,12 @@ func (s *step) depth(queue string) (int64, error) {
 	return q.base + q.at[placeReady] + q.at[placeDelayed] + q.at[placeWaiting] + q.at[placeLeased], nil
 }
 
+const lastEnd = `SELECT coalesce(max(end_no), 0) FROM stem_tasks WHERE end_no IS NOT NULL`
+
 // nextEnd returns the number of the next task that ends.
 func (s *step) nextEnd() (int64, error) {
 	if s.ends == 0 {
-		err := s.query(`SELECT coalesce(max(end_no), 0) FROM stem_tasks WHERE end_no IS NOT NULL`, func(r row) error {
-			s.ends = r.int(0)
-			return nil
-		})
-		if err != nil {
+		if _, err := one(s, lastEnd, func(r row) { s.ends = r.int(0) }); err != nil {
 			return 0, err
 		}
 	}

@@ -138,11 +138,13 @@ func (r *subscriber) take(ctx context.Context) ([]runtime.Message, error) {
 	return out, nil
 }
 
+const readMessages = `
+SELECT position, id, reply_to, body, sent, expires FROM stem_messages
+WHERE channel = ? AND position > ? AND (expires IS NULL OR expires > ?) ORDER BY position LIMIT ?`
+
 func unread(q session, channel string, after, now int64) ([]runtime.Message, error) {
 	var out []runtime.Message
-	err := q.query(`
-SELECT position, id, reply_to, body, sent, expires FROM stem_messages
-WHERE channel = ? AND position > ? AND (expires IS NULL OR expires > ?) ORDER BY position LIMIT ?`, func(r row) error {
+	err := q.query(readMessages, func(r row) error {
 		out = append(out, runtime.Message{
 			ID: r.str(1), Channel: channel, ReplyTo: r.str(2), Position: position(r.int(0)),
 			Body: r.bytes(3), Sent: r.time(4), Expires: r.time(5),

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
@@ -14,14 +15,19 @@ type location struct {
 	path        string // absolute
 	synchronous string // normal, full, extra or off
 	maxPages    string // size limit of the file in pages; "" is none
+	lockWait    time.Duration
 }
+
+// defaultLockWait is how long to wait while another process has the right to
+// write; a caller's own transaction may hold it for seconds.
+const defaultLockWait = 15 * time.Second
 
 // parseURL reads sqlite:path, sqlite://path, sqlite:///absolute/path and their
 // query.
 //
 //   - Errors: ErrInvalid.
 func parseURL(raw string) (location, error) {
-	l := location{synchronous: "normal"}
+	l := location{synchronous: "normal", lockWait: defaultLockWait}
 	_, rest, _ := strings.Cut(raw, ":")
 	path, query, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "?")
 	path, err := url.PathUnescape(path)
@@ -59,8 +65,15 @@ func (l *location) set(raw, key, value string) error {
 		}
 		l.maxPages = value
 		return nil
+	case "lock_wait":
+		d, err := time.ParseDuration(value)
+		if err != nil || d < 0 {
+			return badURL(raw, fmt.Sprintf("lock_wait is %q", value), "use a duration such as 15s")
+		}
+		l.lockWait = d
+		return nil
 	}
-	return badURL(raw, fmt.Sprintf("it has the unknown option %q", key), "use synchronous or max_pages")
+	return badURL(raw, fmt.Sprintf("it has the unknown option %q", key), "use synchronous, lock_wait or max_pages")
 }
 
 func badURL(raw, what, hint string) error {

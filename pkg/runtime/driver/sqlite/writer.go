@@ -17,12 +17,13 @@ import (
 // When one of several operations fails, the transaction is rolled back and each
 // is carried out in one of its own, so that nobody gets another's error.
 type writer struct {
-	conn   *conn
-	clock  runtime.Clock
-	told   func(bells)
-	ops    chan *pending
-	quit   chan struct{} // closed by the store: finish and go
-	closed chan struct{} // closed by the writer: it is gone
+	conn     *conn
+	clock    runtime.Clock
+	told     func(bells) // after each commit
+	lockWait time.Duration
+	ops      chan *pending
+	quit     chan struct{} // closed by the store: finish and go
+	closed   chan struct{} // closed by the writer: it is gone
 }
 
 // op is one caller's part of a transaction. Both functions may be called more
@@ -39,7 +40,6 @@ type op struct {
 // pending is an op and its caller.
 type pending struct {
 	op
-	ctx   context.Context
 	state atomic.Int32
 	done  chan error
 }
@@ -52,14 +52,11 @@ const (
 	opLeft
 )
 
-const (
-	maxTurn  = 256 // operations in one transaction, so that nobody waits for too many others
-	lockWait = 15 * time.Second
-)
+const maxTurn = 256 // operations in one transaction, so that nobody waits for too many others
 
-func newWriter(c *conn, clock runtime.Clock, told func(bells)) *writer {
+func newWriter(c *conn, clock runtime.Clock, lockWait time.Duration, told func(bells)) *writer {
 	w := &writer{
-		conn: c, clock: clock, told: told,
+		conn: c, clock: clock, lockWait: lockWait, told: told,
 		ops: make(chan *pending, maxTurn), quit: make(chan struct{}), closed: make(chan struct{}),
 	}
 	go w.loop()
@@ -71,7 +68,7 @@ func (w *writer) do(ctx context.Context, o op) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	p := &pending{op: o, ctx: ctx, done: make(chan error, 1)}
+	p := &pending{op: o, done: make(chan error, 1)}
 	select {
 	case <-w.quit:
 		return errClosed()
@@ -221,7 +218,7 @@ func answer(batch []*pending, err error) {
 func (w *writer) lock() error {
 	const shortest, longest = 50 * time.Microsecond, 4 * time.Millisecond
 	pause := shortest
-	deadline := time.Now().Add(lockWait)
+	deadline := time.Now().Add(w.lockWait)
 	for {
 		_, err := w.conn.exec(`BEGIN IMMEDIATE`)
 		if err == nil {

@@ -38,7 +38,7 @@ CREATE INDEX stem_tasks_ready  ON stem_tasks (queue, priority DESC, seq) WHERE p
 CREATE INDEX stem_tasks_due    ON stem_tasks (due)         WHERE place = #delayed;
 CREATE INDEX stem_tasks_parked ON stem_tasks (queue, name) WHERE place = #parked;
 CREATE INDEX stem_tasks_leased ON stem_tasks (consumer)    WHERE place = #leased;
-CREATE INDEX stem_tasks_dead   ON stem_tasks (end_no)      WHERE place = #dead;
+CREATE INDEX stem_tasks_dead   ON stem_tasks (place, end_no) WHERE place = #dead;
 CREATE INDEX stem_tasks_ended  ON stem_tasks (end_no)      WHERE end_no IS NOT NULL;
 CREATE INDEX stem_tasks_kept   ON stem_tasks (keep_until)  WHERE keep_until IS NOT NULL;
 
