@@ -149,6 +149,24 @@ func TestDrainBeforeTheHandlerStarts(t *testing.T) {
 	}
 }
 
+// The same for one that is to run at most once: it has not begun, so it goes
+// back.
+func TestHardDrainBeforeAnEarlyTaskStarts(t *testing.T) {
+	seen := newRan()
+	early := func(o *runtime.TaskOptions) { o.AcksLate = new(false) }
+	inBubble(t, defs(task("x", sleeper(seen), early)), func(r *rig) {
+		r.faults.Delay("Broker.Settle", 1, time.Hour)
+		w := r.start()
+		id := r.enqueue(runtime.Request{Name: "x", Args: seconds("1")})
+		r.at(id, runtime.PlaceLeased)
+		w.stop(runtime.DrainHard)
+		untouched(r, id)
+		if seen.contains(id) {
+			t.Error("it ran")
+		}
+	})
+}
+
 // A handler that finishes its work all the same has succeeded.
 func TestSoftDrainKeepsWhatSucceeds(t *testing.T) {
 	inBubble(t, defs(task("x", func(ctx context.Context, _ *runtime.Task) (json.RawMessage, error) {

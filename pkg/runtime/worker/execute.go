@@ -12,7 +12,6 @@ import (
 // attempt runs the handler once, within the consume middleware, and returns
 // what came of it. A panic anywhere in it is an error.
 func (s *shift) attempt(j *job) (result json.RawMessage, err error) {
-	defer j.host.end()
 	defer func() {
 		if p := recover(); p != nil {
 			result, err = nil, &panicError{value: p, stack: cut(string(debug.Stack()), maxStack)}

@@ -185,8 +185,17 @@ func TestExplicitRetryRaisesTheNumber(t *testing.T) {
 
 // ... and so it does when the producer did not know the task.
 func TestExplicitRetryOfATaskTheProducerDidNotKnow(t *testing.T) {
-	again := &runtime.RetryError{After: time.Second, Max: new(3)}
-	inBubble(t, defs(task("x", failing(3, again))), func(r *rig) {
+	calls := 0
+	once := func(context.Context, *runtime.Task) (json.RawMessage, error) {
+		switch calls++; calls {
+		case 1:
+			return nil, &runtime.RetryError{After: time.Second, Max: new(3)}
+		case 2, 3:
+			return nil, errBroken
+		}
+		return nil, nil
+	}
+	inBubble(t, defs(task("x", once)), func(r *rig) {
 		r.client = client.New(r.store, client.Options{})
 		w := r.start()
 		if rec := r.ended(r.enqueue(runtime.Request{Name: "x"}), runtime.StateSucceeded); rec.Attempt != 3 {

@@ -24,7 +24,6 @@ type taskHost struct {
 
 	mu    sync.Mutex
 	lines []byte
-	over  bool // the handler has returned
 }
 
 var _ runtime.Host = (*taskHost)(nil)
@@ -73,9 +72,6 @@ func (h *taskHost) Log(line string) {
 	line = strings.ToValidUTF8(cut(strings.TrimRight(line, "\r\n"), maxLogLine), "\uFFFD")
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.over {
-		return
-	}
 	h.lines = append(append(h.lines, line...), '\n')
 	if len(h.lines) > 2*maxLog { // not at every line: each time costs a copy
 		h.lines = append([]byte(nil), lastLines(h.lines)...)
@@ -106,19 +102,10 @@ func lastLines(b []byte) []byte {
 	return b
 }
 
-// end makes the host useless to goroutines that outlive their handler.
-func (h *taskHost) end() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.over = true
-}
-
-// held reports whether the task is still this handler's.
+// held reports whether the task is still this handler's. A goroutine that
+// outlives its handler finds that it is not.
 func (h *taskHost) held() error {
-	h.mu.Lock()
-	over := h.over
-	h.mu.Unlock()
-	if over || h.job.decided.Load() {
+	if h.job.decided.Load() {
 		return h.gone()
 	}
 	return nil
