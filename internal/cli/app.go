@@ -62,11 +62,18 @@ func (a *app) addGlobalFlags(root *cobra.Command) {
 	f.StringVar(&a.flags.logLevel, "log-level", "", "debug, info, warn or error")
 	f.StringVar(&a.flags.logForm, "log-format", "", "text or json")
 	durationVar(f, &a.flags.timeout, "timeout", 30*time.Second, "give up on the store after this `time`")
-	durationVar(f, &a.flags.connectTimeout, "connect-timeout", 15*time.Second, "give up on opening the store after this `time`")
+	durationVar(f, &a.flags.connectTimeout, "connect-timeout", 5*time.Second, "give up on opening the store after this `time`")
 }
 
+// Annotations of commands: formats that only one understands, and what to say
+// when a command has no result to format.
+const (
+	moreFormats = "formats"
+	noFormats   = "no-formats"
+)
+
 // settle applies the global flags before a command runs.
-func (a *app) settle() error {
+func (a *app) settle(c *cobra.Command) error {
 	if a.flags.json {
 		if a.flags.output != "" && a.flags.output != "json" {
 			return usagef("", "--json and --output %s exclude each other", a.flags.output)
@@ -81,6 +88,14 @@ func (a *app) settle() error {
 	}
 	a.console.NoInput = a.flags.noInput
 	a.printer.Format, a.printer.Width = a.flags.output, a.flags.width
+	a.printer.More = strings.Fields(c.Annotations[moreFormats])
+	why, refuses := c.Annotations[noFormats]
+	if p := c.Parent(); p != nil && p.Name() == "completion" {
+		why, refuses = "it prints a script", true
+	}
+	if refuses && (a.flags.output != "" || a.printer.Structured()) {
+		return usagef("", "%s has no --output: %s", c.CommandPath(), why)
+	}
 	if err := a.printer.Check(); err != nil {
 		return usagef("see: stem help formatting", "%w", err)
 	}

@@ -38,6 +38,15 @@ func noStrayArgs(c *cobra.Command, args []string) error {
 		return nil
 	}
 	hint := "see: " + c.CommandPath() + " --help"
+	var has []string
+	for _, child := range c.Commands() {
+		if child.IsAvailableCommand() {
+			has = append(has, child.Name())
+		}
+	}
+	if len(has) > 0 {
+		hint = c.CommandPath() + " has: " + strings.Join(has, ", ")
+	}
 	if near := nearest(args[0], childNames(c)); near != "" {
 		hint = fmt.Sprintf("did you mean: %s %s", c.CommandPath(), near)
 	}

@@ -85,6 +85,8 @@ func deadColumns(p *printer.Printer) []printer.Column[taskView] {
 }
 
 func newDLQShow(a *app) *cobra.Command {
+	var watch watchFlag
+	var reveal bool
 	c := &cobra.Command{
 		Use:     "show ID...",
 		Short:   "Show everything about dead letters: error, attempts, arguments, log",
@@ -111,9 +113,11 @@ func newDLQShow(a *app) *cobra.Command {
 					return err
 				}
 			}
-			return a.showTasks(c.Context(), ids)
+			return watch.run(c.Context(), a, func(ctx context.Context) error { return a.showTasks(ctx, ids, reveal) })
 		},
 	}
+	watch.add(c.Flags())
+	addReveal(c.Flags(), &reveal)
 	c.ValidArgsFunction = completeTaskIDs(a)
 	return c
 }

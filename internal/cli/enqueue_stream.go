@@ -53,29 +53,60 @@ type lineStream struct {
 	progress *console.Progress
 	pending  []runtime.Request
 	numbers  []int // the line of each pending request
-	lines    int
+	number   int   // of the line that was read last
+	lines    int   // that were not blank
 	bad      int
 }
 
+// inputLine is one line as it was read: text without its end, and whether more
+// has come behind it. The last one has the error that ended the input.
+type inputLine struct {
+	text []byte
+	more bool
+	err  error
+}
+
+// read takes lines as they come. They are read in a goroutine of their own,
+// because a read of standard input cannot be interrupted and the person can.
 func (s *lineStream) read(ctx context.Context) error {
-	in := bufio.NewReaderSize(s.o.app.console.In, 64<<10)
+	lines := make(chan inputLine)
+	go feedLines(ctx, s.o.app.console.In, lines)
 	for {
-		text, err := readLine(in)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("read line %d of standard input: %w", s.lines+1, err)
+		var in inputLine
+		select {
+		case in = <-lines:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		end := err != nil
-		if err := s.line(text); err != nil {
+		if in.err != nil && !errors.Is(in.err, io.EOF) {
+			return fmt.Errorf("read line %d of standard input: %w", s.number+1, in.err)
+		}
+		if err := s.line(in.text); err != nil {
 			return err
 		}
 		// What has come goes before the next read blocks, however slow the writer.
-		if end || len(s.pending) >= s.o.batch || in.Buffered() == 0 {
+		if !in.more || len(s.pending) >= s.o.batch {
 			if err := s.flush(ctx); err != nil {
 				return err
 			}
 		}
-		if end {
+		if in.err != nil {
 			return nil
+		}
+	}
+}
+
+func feedLines(ctx context.Context, from io.Reader, lines chan<- inputLine) {
+	in := bufio.NewReaderSize(from, 64<<10)
+	for {
+		text, err := readLine(in)
+		select {
+		case lines <- inputLine{text: text, more: err == nil && in.Buffered() > 0, err: err}:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			return
 		}
 	}
 }
@@ -97,16 +128,17 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 }
 
 func (s *lineStream) line(text []byte) error {
+	s.number++
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil
 	}
 	s.lines++
 	request, err := parseLine(text)
 	if err != nil {
-		return s.reject(s.lines, err)
+		return s.reject(s.number, err)
 	}
 	s.pending = append(s.pending, request)
-	s.numbers = append(s.numbers, s.lines)
+	s.numbers = append(s.numbers, s.number)
 	return nil
 }
 

@@ -73,3 +73,7 @@ func addDryRun(f *pflag.FlagSet, target *bool) {
 func addYes(f *pflag.FlagSet, target *bool) {
 	f.BoolVarP(target, "yes", "y", false, "do not ask for confirmation")
 }
+
+func addReveal(f *pflag.FlagSet, target *bool) {
+	f.BoolVar(target, "reveal", false, "show values whose keys look like secrets (password, token, ...)")
+}

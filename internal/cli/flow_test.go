@@ -190,7 +190,7 @@ not json
 	if out != "a\nb\ne\n" {
 		t.Errorf("stdout %q", out)
 	}
-	for _, want := range []string{"line 3:", "line 4:", "line 5:", "3 of 6 lines"} {
+	for _, want := range []string{"line 4:", "line 5:", "line 6:", "3 of 6 lines"} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("%q is not in %q", want, stderr)
 		}

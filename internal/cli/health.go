@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,39 +24,87 @@ type checkLine struct {
 }
 
 func newHealth(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "health",
-		Short: "Check the store, the workers and the queues",
+	var watch watchFlag
+	c := &cobra.Command{
+		Use:         "health",
+		Annotations: map[string]string{moreFormats: "nagios prometheus"},
+		Short:       "Check the store, the workers and the queues",
 		Long: "Check the store, the workers and the queues; usable as a probe.\n\n" +
 			"Exit codes: 0 healthy (warnings included), 1 something fails, 69 the store cannot be reached.",
-		Example: "  stem health\n  stem health -o json",
+		Example: "  stem health\n  stem health -o json\n  stem health -o prometheus",
 		Args:    noStrayArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			opened, err := a.open(c.Context())
-			if err != nil {
-				return err
-			}
-			ctx, cancel := a.withTimeout(c.Context())
-			defer cancel()
-			checks := control.Health(ctx, opened.Backend(), a.options.Now.Now())
-			lines := make([]checkLine, len(checks))
-			code := exitOK
-			for i, x := range checks {
-				lines[i] = checkLine{Name: x.Name, Level: x.Level, Text: x.Text, Hint: x.Hint, LatencyMs: float64(x.Latency.Microseconds()) / 1000}
-				if x.Level == control.Fail && code == exitOK {
-					code = exitNegative
-					if x.Name == "store" {
-						code = exitUnavailable
-					}
-				}
-			}
-			err = printer.PrintList(a.printer, healthList(lines))
-			if code != exitOK {
-				err = errors.Join(negative(code), err)
-			}
-			return err
+			return watch.run(c.Context(), a, a.health)
 		},
 	}
+	watch.add(c.Flags())
+	return c
+}
+
+func (a *app) health(ctx context.Context) error {
+	opened, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.withTimeout(ctx)
+	defer cancel()
+	checks := control.Health(ctx, opened.Backend(), a.options.Now.Now())
+	lines := make([]checkLine, len(checks))
+	code := exitOK
+	for i, x := range checks {
+		lines[i] = checkLine{Name: x.Name, Level: x.Level, Text: x.Text, Hint: x.Hint, LatencyMs: float64(x.Latency.Microseconds()) / 1000}
+		if x.Level == control.Fail && code == exitOK {
+			code = exitNegative
+			if x.Name == "store" {
+				code = exitUnavailable
+			}
+		}
+	}
+	switch a.printer.Format {
+	case "nagios":
+		_, err = fmt.Fprintln(a.console.Out, nagios(lines))
+	case "prometheus":
+		_, err = fmt.Fprint(a.console.Out, prometheus(lines))
+	default:
+		err = printer.PrintList(a.printer, healthList(lines))
+	}
+	if code != exitOK {
+		err = errors.Join(negative(code), err)
+	}
+	return err
+}
+
+// nagios is one line: the worst level, and what is not well.
+func nagios(lines []checkLine) string {
+	words := map[control.Level]string{control.OK: "OK", control.Warn: "WARNING", control.Fail: "CRITICAL"}
+	worst := control.OK
+	var found []string
+	for _, l := range lines {
+		if l.Level == control.Fail || l.Level == control.Warn && worst == control.OK {
+			worst = l.Level
+		}
+		if l.Level != control.OK {
+			found = append(found, l.Name+": "+l.Text)
+		}
+	}
+	if len(found) == 0 {
+		found = []string{fmt.Sprintf("%d checks", len(lines))}
+	}
+	return console.Safe(fmt.Sprintf("STEM %s - %s", words[worst], strings.Join(found, "; ")))
+}
+
+// prometheus is the text format: 1 for a check that does not fail.
+func prometheus(lines []checkLine) string {
+	var b strings.Builder
+	b.WriteString("# HELP stem_health Whether a check of stem health does not fail.\n# TYPE stem_health gauge\n")
+	for _, l := range lines {
+		up := 1
+		if l.Level == control.Fail {
+			up = 0
+		}
+		fmt.Fprintf(&b, "stem_health{check=%q,level=%q} %d\n", l.Name, l.Level, up)
+	}
+	return b.String()
 }
 
 func healthList(lines []checkLine) printer.List[checkLine] {

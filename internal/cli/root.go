@@ -13,8 +13,8 @@ func newRoot(a *app) *cobra.Command {
 		SilenceUsage:  true,
 		Args:          noStrayArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			return a.settle()
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			return a.settle(c)
 		},
 	}
 	root.SetFlagErrorFunc(flagError)

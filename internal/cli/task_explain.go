@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -10,26 +11,33 @@ import (
 )
 
 func newTaskExplain(a *app) *cobra.Command {
-	return &cobra.Command{
+	var watch watchFlag
+	c := &cobra.Command{
 		Use:               "explain ID",
 		Short:             "Tell why a task does not run, or what became of it",
 		Example:           "  stem task explain 0198c5f2-7c1e-7000-8000-5a2f3c9d1e77",
 		Args:              argRange(1, 1, "one task id"),
 		ValidArgsFunction: completeTaskIDs(a),
 		RunE: func(c *cobra.Command, args []string) error {
-			opened, err := a.open(c.Context())
-			if err != nil {
-				return err
-			}
-			ctx, cancel := a.withTimeout(c.Context())
-			defer cancel()
-			e, err := control.Explain(ctx, opened.Backend(), args[0], a.options.Now.Now())
-			if err != nil {
-				return err
-			}
-			return a.printExplanation(e)
+			return watch.run(c.Context(), a, func(ctx context.Context) error { return a.explain(ctx, args[0]) })
 		},
 	}
+	watch.add(c.Flags())
+	return c
+}
+
+func (a *app) explain(ctx context.Context, id string) error {
+	opened, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.withTimeout(ctx)
+	defer cancel()
+	e, err := control.Explain(ctx, opened.Backend(), id, a.options.Now.Now())
+	if err != nil {
+		return err
+	}
+	return a.printExplanation(e)
 }
 
 // reasonView is one reason in JSON.

@@ -86,6 +86,7 @@ type reportView struct {
 	Matched   int64         `json:"matched"`
 	Done      int64         `json:"done"`
 	Failed    int64         `json:"failed"`
+	Skipped   int64         `json:"skipped"`
 	Remaining int64         `json:"remaining"`
 	DryRun    bool          `json:"dryRun"`
 	Problems  []problemView `json:"problems,omitempty"`
@@ -99,7 +100,7 @@ type problemView struct {
 // printReport shows what a bulk run did; verb is the past participle of what it
 // does. Items that failed make the exit code partial.
 func (a *app) printReport(verb string, r dlq.Report) error {
-	v := reportView{Matched: r.Matched, Done: r.Done, Failed: r.Failed, Remaining: r.Remaining, DryRun: r.DryRun}
+	v := reportView{Matched: r.Matched, Done: r.Done, Failed: r.Failed, Skipped: r.Skipped, Remaining: r.Remaining, DryRun: r.DryRun}
 	text := fmt.Sprintf("%s %d of %d", verb, r.Done, r.Matched)
 	if r.DryRun {
 		text = fmt.Sprintf("%d of %d would be %s; nothing was changed", r.Done, r.Matched, verb)
@@ -112,6 +113,9 @@ func (a *app) printReport(verb string, r dlq.Report) error {
 	}
 	if r.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", r.Failed)
+	}
+	if r.Skipped > 0 {
+		text += fmt.Sprintf(", %d were dealt with by somebody else", r.Skipped)
 	}
 	if r.Remaining > 0 {
 		text += fmt.Sprintf(", %d left", r.Remaining)

@@ -15,6 +15,7 @@ import (
 
 func newTaskShow(a *app) *cobra.Command {
 	var watch watchFlag
+	var reveal bool
 	c := &cobra.Command{
 		Use:     "show ID...",
 		Aliases: []string{"get"},
@@ -26,15 +27,16 @@ func newTaskShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return watch.run(c.Context(), a, func(ctx context.Context) error { return a.showTasks(ctx, ids) })
+			return watch.run(c.Context(), a, func(ctx context.Context) error { return a.showTasks(ctx, ids, reveal) })
 		},
 	}
 	watch.add(c.Flags())
+	addReveal(c.Flags(), &reveal)
 	c.ValidArgsFunction = completeTaskIDs(a)
 	return c
 }
 
-func (a *app) showTasks(ctx context.Context, ids []string) error {
+func (a *app) showTasks(ctx context.Context, ids []string, reveal bool) error {
 	opened, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -55,7 +57,7 @@ func (a *app) showTasks(ctx context.Context, ids []string) error {
 		if i > 0 && !a.printer.Structured() && a.printer.Format == "" {
 			fmt.Fprintln(a.console.Out)
 		}
-		if err := a.printTask(ctx, opened, record); err != nil {
+		if err := a.printTask(ctx, opened, record, reveal); err != nil {
 			return err
 		}
 	}
@@ -110,8 +112,11 @@ func (a *app) detail(ctx context.Context, opened *stem.App, r runtime.TaskRecord
 	return d
 }
 
-func (a *app) printTask(ctx context.Context, opened *stem.App, r runtime.TaskRecord) error {
+func (a *app) printTask(ctx context.Context, opened *stem.App, r runtime.TaskRecord, reveal bool) error {
 	d := a.detail(ctx, opened, r)
+	if !reveal {
+		d.Args, d.Result, d.Headers = redact(d.Args), redact(d.Result), redactHeaders(d.Headers)
+	}
 	p := a.printer
 	state := string(d.State)
 	if p.Human() {

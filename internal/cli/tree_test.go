@@ -134,7 +134,7 @@ func TestEveryGroupRefusesAnUnknownCommand(t *testing.T) {
 
 func TestTyposAreSuggested(t *testing.T) {
 	for args, want := range map[string]string{
-		"dlq nonsense":      "stem dlq --help",
+		"dlq nonsense":      "stem dlq has: export, ls, purge, replay, show",
 		"worker pnig":       "stem worker ping",
 		"taks ls":           "stem task",
 		"task shwo x":       "stem task show",

@@ -51,17 +51,19 @@ func (r *roleFlags) overrides() []config.Override {
 func newWorker(a *app) *cobra.Command {
 	var flags roleFlags
 	c := &cobra.Command{
-		Use:     "worker",
-		Short:   "Run tasks; list and ping workers",
-		Long:    "Run the tasks that stem.yaml declares or that are compiled into this binary.\n\n" + drainHelp,
-		Example: "  stem worker\n  stem worker --queues mail,default --concurrency 20\n  stem worker ls",
-		Args:    noStrayArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return a.work(c.Context(), flags.overrides()) },
+		Use:         "worker",
+		Annotations: map[string]string{noFormats: "it runs until it is stopped; its log has --log-format json"},
+		Short:       "Run tasks; list and ping workers",
+		Long:        "Run the tasks that stem.yaml declares or that are compiled into this binary.\n\n" + drainHelp,
+		Example:     "  stem worker\n  stem worker --queues mail,default --concurrency 20\n  stem worker ls",
+		Args:        noStrayArgs,
+		RunE:        func(c *cobra.Command, _ []string) error { return a.work(c.Context(), flags.overrides()) },
 	}
 	flags.add(a, c)
 	start := &cobra.Command{
 		Use: "start", Short: "Run tasks (same as: stem worker)", Example: "  stem worker start", Args: noStrayArgs, Hidden: true,
-		RunE: c.RunE,
+		Annotations: c.Annotations,
+		RunE:        c.RunE,
 	}
 	start.Flags().AddFlagSet(c.Flags())
 	c.AddCommand(start, newWorkerLs(a), newWorkerPing(a))
@@ -71,12 +73,13 @@ func newWorker(a *app) *cobra.Command {
 func newUp(a *app) *cobra.Command {
 	var flags roleFlags
 	c := &cobra.Command{
-		Use:     "up",
-		Short:   "Run everything that stem.yaml describes in one process",
-		Long:    "Run everything that stem.yaml describes in one process: a worker for its tasks and queues.\n\n" + drainHelp,
-		Example: "  stem up\n  stem up --concurrency 4",
-		Args:    noStrayArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return a.work(c.Context(), flags.overrides()) },
+		Use:         "up",
+		Annotations: map[string]string{noFormats: "it runs until it is stopped; its log has --log-format json"},
+		Short:       "Run everything that stem.yaml describes in one process",
+		Long:        "Run everything that stem.yaml describes in one process: a worker for its tasks and queues.\n\n" + drainHelp,
+		Example:     "  stem up\n  stem up --concurrency 4",
+		Args:        noStrayArgs,
+		RunE:        func(c *cobra.Command, _ []string) error { return a.work(c.Context(), flags.overrides()) },
 	}
 	flags.add(a, c)
 	return c

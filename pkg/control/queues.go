@@ -78,6 +78,8 @@ var waitingPlaces = []runtime.Place{runtime.PlaceReady, runtime.PlaceDelayed, ru
 // PurgeQueue cancels everything that waits in a queue, page by page, and calls
 // progress after each. What is enqueued while it runs may be cancelled or not.
 //
+//   - The reason goes into the audit, with the queue as its subject; the tasks
+//     themselves end with ReasonPurged.
 //   - Interrupted, it returns what was done, with ctx.Err(). Run again, it goes
 //     on with what is left.
 //   - Errors: ErrUnavailable; ctx.Err().
@@ -90,8 +92,9 @@ func PurgeQueue(ctx context.Context, b *runtime.Backend, queue, by, reason strin
 	s := stats[0]
 	report.Matched = s.Ready + s.Delayed + s.Waiting + s.Parked
 	report.Remaining = report.Matched
-	if reason == "" {
-		reason = runtime.ReasonPurged
+	entry := runtime.AuditEntry{At: time.Now().UTC(), Action: runtime.AuditPurge, Subject: queue, Queue: queue, By: by, Reason: reason}
+	if err := b.Audits.Append(ctx, []runtime.AuditEntry{entry}); err != nil {
+		return report, fmt.Errorf("write the audit: %w", err)
 	}
 	q := runtime.TaskQuery{Queue: queue, Places: waitingPlaces, Limit: 1000}
 	for {
@@ -101,7 +104,7 @@ func PurgeQueue(ctx context.Context, b *runtime.Backend, queue, by, reason strin
 		}
 		orders := make([]runtime.Revocation, len(page))
 		for i, t := range page {
-			orders[i] = runtime.Revocation{TaskID: t.ID, Reason: reason, By: by}
+			orders[i] = runtime.Revocation{TaskID: t.ID, Reason: runtime.ReasonPurged, By: by}
 		}
 		results, err := b.Broker.Cancel(ctx, orders)
 		if err != nil {

@@ -28,12 +28,14 @@ type ReplayOptions struct {
 // Report is what a bulk run has done so far.
 //
 //   - Matched is how many there were when it began; Remaining is what was
-//     not looked at (limit, interruption).
+//     not looked at (limit, interruption). Skipped are those that somebody else
+//     dealt with in the meantime.
 //   - Problems names the first twenty items that failed, with why.
 type Report struct {
-	Matched, Done, Failed, Remaining int64
-	DryRun                           bool
-	Problems                         []Problem
+	Matched, Done, Failed, Skipped, Remaining int64
+
+	DryRun   bool
+	Problems []Problem
 }
 
 // Problem is one item that could not be done.
@@ -80,7 +82,7 @@ func Replay(ctx context.Context, c *client.Client, d runtime.DeadLetters, o Repl
 		if err := replayPage(ctx, c, d, page, o, &report); err != nil {
 			return err
 		}
-		report.Remaining = max(0, report.Matched-report.Done-report.Failed)
+		report.Remaining = max(0, report.Matched-report.Done-report.Failed-report.Skipped)
 		if o.OnProgress != nil {
 			o.OnProgress(report)
 		}
@@ -119,8 +121,10 @@ func replayPage(ctx context.Context, c *client.Client, d runtime.DeadLetters, pa
 	}
 	for i, r := range results {
 		switch r.Status {
-		case runtime.Accepted, runtime.Exists: // Exists: somebody else was faster
+		case runtime.Accepted:
 			report.Done++
+		case runtime.Exists: // it is no dead letter any more
+			report.Skipped++
 		case runtime.Duplicate:
 			report.fail(rs[i].TaskID, "its unique key is owned by task "+r.ID)
 		default:

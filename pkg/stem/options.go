@@ -112,8 +112,8 @@ func Unique(u runtime.UniqueOptions) TaskOption {
 	return set(func(o *runtime.TaskOptions) **runtime.UniqueOptions { return &o.Unique }, u)
 }
 
-// Encoding chooses how arguments and results travel: "json", "gzip", or the id
-// of an encoder of your own.
+// Encoding chooses how arguments travel: "json", "gzip", or the id of an encoder
+// of your own.
 func Encoding(id string) TaskOption {
 	return set(func(o *runtime.TaskOptions) **string { return &o.Encoding }, id)
 }

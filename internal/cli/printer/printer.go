@@ -25,10 +25,12 @@ var Formats = []string{"table", "wide", "json", "jsonl", "yaml", "name", "none"}
 //
 //   - Format "" is the table of the place: aligned on a terminal, tab-separated
 //     in a pipe.
+//   - More are formats beyond Formats that the running command knows.
 //   - Width 0 is the terminal's.
 type Printer struct {
 	Console  *console.Console
 	Format   string
+	More     []string // formats that the command itself writes
 	Fields   []string
 	Template string
 	JQ       string
@@ -39,8 +41,8 @@ type Printer struct {
 
 // Check refuses settings that do not fit together before any work is done.
 func (p *Printer) Check() error {
-	if p.Format != "" && !slices.Contains(Formats, p.Format) {
-		return fmt.Errorf("bad --output %q: use one of %s", p.Format, strings.Join(Formats, ", "))
+	if known := append(slices.Clone(Formats), p.More...); p.Format != "" && !slices.Contains(known, p.Format) {
+		return fmt.Errorf("bad --output %q: use one of %s", p.Format, strings.Join(known, ", "))
 	}
 	if p.Template != "" && p.JQ != "" {
 		return fmt.Errorf("--template and --jq exclude each other")
