@@ -16,10 +16,13 @@ type ending struct {
 	keep   time.Duration // of the record: 0 is DefaultKeep, negative none
 }
 
-// keepFor is how long the record of an ended task lives.
+// keepFor is how long a record lives after the end; negative is not at all.
 func keepFor(d time.Duration) int64 {
-	if d == 0 {
-		d = runtime.DefaultKeep
+	switch {
+	case d == 0:
+		return runtime.DefaultKeep.Microseconds()
+	case d < 0:
+		return -1
 	}
 	return d.Microseconds()
 }

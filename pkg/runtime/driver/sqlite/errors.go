@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 
 	driver "modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
@@ -65,16 +66,7 @@ func fail(doing string, err error) error {
 		e.Hint = "look at the file, its directory and the disk they are on"
 	}
 	if e.Code == "" {
-		// Not SQLite's: a context that ended, a connection that was closed.
-		return wrapped{doing, err}
+		return fmt.Errorf("%s: %w", doing, err) // not SQLite's: a context that ended, for one
 	}
 	return e
 }
-
-type wrapped struct {
-	doing string
-	err   error
-}
-
-func (w wrapped) Error() string { return w.doing + ": " + w.err.Error() }
-func (w wrapped) Unwrap() error { return w.err }

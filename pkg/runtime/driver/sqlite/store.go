@@ -74,19 +74,32 @@ func (st *store) write(ctx context.Context, doing string, f func(*step) error) e
 
 // read carries out f on a snapshot of its own, beside the writer.
 func (st *store) read(ctx context.Context, doing string, f func(session) error) error {
-	select {
-	case <-st.closed:
+	if st.isClosed() {
 		return errClosed()
-	default:
 	}
 	tx, err := st.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err == nil {
-		err = errors.Join(f(txSession{ctx, tx}), tx.Rollback())
+		err = f(txSession{ctx, tx})
+		_ = tx.Rollback() // there is nothing to lose
 	}
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
 		return ctx.Err()
+	case st.isClosed():
+		return errClosed()
 	}
 	return fail(doing, err)
+}
+
+func (st *store) isClosed() bool {
+	select {
+	case <-st.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 // close ends what is in progress with ErrUnavailable and frees everything.

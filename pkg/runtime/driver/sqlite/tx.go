@@ -138,10 +138,8 @@ func shown(path string) string {
 
 // Wake tells waiting workers of all processes that there is work.
 func (p txPublisher) Wake(ctx context.Context, _ []string) error {
-	select {
-	case <-p.closed:
+	if p.isClosed() {
 		return errClosed()
-	default:
 	}
 	p.bells.ring(bellReady | bellRecords | bellOthers)
 	return ctx.Err()

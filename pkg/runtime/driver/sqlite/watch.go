@@ -11,10 +11,8 @@ import (
 
 // Watch sends the current records of ids and then their changes until ctx ends.
 func (p results) Watch(ctx context.Context, ids []string) (<-chan runtime.TaskRecord, error) {
-	select {
-	case <-p.closed:
+	if p.isClosed() {
 		return nil, errClosed()
-	default:
 	}
 	p.listen()
 	w := &watch{ids: ids, pending: map[string]runtime.TaskRecord{}, wake: make(chan struct{}, 1)}
@@ -178,12 +176,7 @@ func (g *watching) look(st *store, greeted map[*watch]bool) bool {
 func (g *watching) open(st *store, greeted map[*watch]bool) (ids []string, more bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	select {
-	case <-st.closed:
-		clear(g.watches)
-	default:
-	}
-	if len(g.watches) == 0 {
+	if len(g.watches) == 0 || st.isClosed() {
 		g.looking = false
 		clear(g.last)
 		return nil, false

@@ -216,7 +216,7 @@ func answer(batch []*pending, err error) {
 // waiting sleeps up to 100 ms between tries and so starves whoever came first.
 // Callers may leave meanwhile.
 func (w *writer) lock() error {
-	const shortest, longest = 50 * time.Microsecond, 4 * time.Millisecond
+	const shortest, longest = 50 * time.Microsecond, time.Millisecond
 	pause := shortest
 	deadline := time.Now().Add(w.lockWait)
 	for {
