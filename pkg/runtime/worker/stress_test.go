@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -20,7 +21,12 @@ import (
 // over a store that fails and loses replies. Every task ends exactly once, as
 // what it must end as, and no attempt is charged for anything but failures.
 func TestNothingIsLostWhateverHappens(t *testing.T) {
-	plain, err := runtime.Open(t.Context(), "memory:", runtime.OpenOptions{})
+	t.Run("memory", func(t *testing.T) { stress(t, "memory:", 6000) })
+	t.Run("sqlite", func(t *testing.T) { stress(t, "sqlite:"+filepath.Join(t.TempDir(), "stem.db"), 600) })
+}
+
+func stress(t *testing.T, url string, tasks int) {
+	plain, err := runtime.Open(t.Context(), url, runtime.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +60,7 @@ func TestNothingIsLostWhateverHappens(t *testing.T) {
 	}
 	c := client.New(plain, client.Options{Registry: reg})
 	var rs []runtime.Request
-	for i := range 6000 {
+	for i := range tasks {
 		rs = append(rs, runtime.Request{ID: fmt.Sprintf("t%d", i), Name: names[i%len(names)]})
 	}
 	if _, err := c.EnqueueMany(t.Context(), rs); err != nil {
@@ -93,36 +99,36 @@ func TestNothingIsLostWhateverHappens(t *testing.T) {
 // comeAndGo runs one worker after the other.
 func comeAndGo(t *testing.T, store *runtime.Backend, c *client.Client, reg *runtime.Registry, stop <-chan bool) {
 	for i := 0; ; i++ {
-		w, err := worker.New(store, c, worker.Options{Registry: reg, Concurrency: 1 + rand.N(20), Lease: time.Second})
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		done := make(chan error, 1)
-		go func() { done <- w.Run(context.Background()) }()
-		life := time.After(rand.N(100 * time.Millisecond))
-		ended := false
 		select {
-		case <-life:
 		case <-stop:
-			ended = true
+			return
+		default:
+			liveBriefly(t, store, c, reg, runtime.DrainMode(1+i%3))
 		}
-		mode := runtime.DrainMode(1 + i%3)
-		for running := true; running; {
-			if err := w.Drain(context.Background(), mode); err != nil {
+	}
+}
+
+// liveBriefly runs a worker and stops it at any moment of its life.
+func liveBriefly(t *testing.T, store *runtime.Backend, c *client.Client, reg *runtime.Registry, mode runtime.DrainMode) {
+	w, err := worker.New(store, c, worker.Options{Registry: reg, Concurrency: 1 + rand.N(20), Lease: time.Second})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	done := make(chan error, 1)
+	go func() { done <- w.Run(context.Background()) }()
+	<-time.After(rand.N(50 * time.Millisecond))
+	for {
+		if err := w.Drain(context.Background(), mode); err != nil {
+			t.Error(err)
+		}
+		select {
+		case err := <-done:
+			if err != nil {
 				t.Error(err)
 			}
-			select {
-			case err := <-done:
-				if err != nil {
-					t.Error(err)
-				}
-				running = false
-			case <-time.After(time.Millisecond): // Run had not begun
-			}
-		}
-		if ended {
 			return
+		case <-time.After(time.Millisecond): // Run had not begun
 		}
 	}
 }
@@ -164,4 +170,42 @@ func unfinished(t *testing.T, b *runtime.Backend) int64 {
 		n += s.Ready + s.Delayed + s.Waiting + s.Parked + s.Leased
 	}
 	return n
+}
+
+// Fault 20: whatever a stop interrupts, above all a fetch in the middle of its
+// call, no lease is left behind that others would have to wait for.
+func TestStopsLeaveNoLeaseBehind(t *testing.T) {
+	for name, url := range map[string]string{"memory": "memory:", "sqlite": "sqlite:" + filepath.Join(t.TempDir(), "stem.db")} {
+		t.Run(name, func(t *testing.T) {
+			store, err := runtime.Open(t.Context(), url, runtime.OpenOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer store.Close()
+			reg, err := runtime.NewRegistry(task("ok", echo))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := client.New(store, client.Options{Registry: reg})
+			for round := range 30 {
+				var enqueuing sync.WaitGroup
+				enqueuing.Go(func() {
+					for range 20 {
+						if _, err := c.Enqueue(t.Context(), runtime.Request{Name: "ok"}); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+				liveBriefly(t, store, c, reg, runtime.DrainMode(1+round%3))
+				ss, err := store.Queues.Stats(t.Context(), []string{runtime.DefaultQueue})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if ss[0].Leased > 0 {
+					t.Fatalf("round %d: %d leases are left", round, ss[0].Leased)
+				}
+				enqueuing.Wait()
+			}
+		})
+	}
 }
