@@ -67,7 +67,10 @@ const (
 //     that ends twice counts once.
 //   - Done is published when every member succeeded, Failed when all have ended
 //     and at least one did not succeed; either may be nil. They are prepared by
-//     the producer. Their ids are fixed, so a repeat is harmless.
+//     the producer. Their ids are fixed, so a repeat is harmless. Nobody would
+//     hear that one was refused, so nothing may refuse it at the end: it has no
+//     Unique, its MaxDepth does not bind it, and when its own Group has gone by
+//     then it is published without.
 //   - Deadline, when set, ends the group as failed with the members that have
 //     ended by then. Keep is how long the closed group can be read.
 type Group struct {
@@ -152,6 +155,28 @@ func (g *Group) Validate() error {
 			return Errorf(CodeInvalid, fmt.Sprintf("group %s names %s twice", g.ID, id))
 		}
 		seen[id] = true
+	}
+	for _, p := range []*Publication{g.Done, g.Failed} {
+		if err := g.validateCallback(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Group) validateCallback(p *Publication) error {
+	if p == nil {
+		return nil
+	}
+	if err := p.Validate(); err != nil {
+		return fmt.Errorf("callback of group %s: %w", g.ID, err)
+	}
+	if p.Unique != nil {
+		return &Error{
+			Code:    CodeInvalid,
+			Message: fmt.Sprintf("callback %s of group %s has a unique key", p.Envelope.ID, g.ID),
+			Hint:    "a key that is taken when the group ends would lose it; its id is unique already",
+		}
 	}
 	return nil
 }

@@ -56,6 +56,10 @@ func TestPublicationJSON(t *testing.T) {
 }
 
 func TestGroupValidate(t *testing.T) {
+	good := runtime.Publication{Envelope: fullEnvelope(), Group: "outer", MaxDepth: 1}
+	callbacks := func(done, failed runtime.Publication) runtime.Group {
+		return runtime.Group{ID: "g", Members: []string{"a"}, Done: &done, Failed: &failed}
+	}
 	for name, c := range map[string]struct {
 		g  runtime.Group
 		ok bool
@@ -65,6 +69,9 @@ func TestGroupValidate(t *testing.T) {
 		"no members":         {runtime.Group{ID: "g"}, false},
 		"bad member":         {runtime.Group{ID: "g", Members: []string{"a b"}}, false},
 		"the same one twice": {runtime.Group{ID: "g", Members: []string{"a", "a"}}, false},
+		"callbacks":          {callbacks(good, good), true},
+		"empty callback":     {callbacks(runtime.Publication{}, good), false},
+		"unique callback":    {callbacks(good, runtime.Publication{Envelope: fullEnvelope(), Unique: &runtime.Unique{Key: "k"}}), false},
 	} {
 		err := c.g.Validate()
 		if c.ok && err != nil || !c.ok && !errors.Is(err, runtime.ErrInvalid) {

@@ -32,6 +32,8 @@ var groupCases = []testCase{
 	{"21_DeadlineIsNotMissedByNextDue", groupNextDue},
 	{"22_CallbackComesWithTheLastStep", groupAtomic},
 	{"23_ThousandMembers", groupThousand},
+	{"24_CallbackThatCouldBeRefused", groupUniqueCallback},
+	{"25_CallbackOfAGroupThatHasGone", groupOrphanCallback},
 }
 
 // openGroup publishes a group of plain members with callbacks done and failed.
@@ -401,4 +403,34 @@ func groupThousand(e *env) {
 		e.Fatalf("%d members; want 1000 in order", len(g.Members))
 	}
 	e.called("g.done")
+}
+
+// A callback that the store would refuse at the end, where nobody hears of it,
+// is refused at the opening.
+func groupUniqueCallback(e *env) {
+	e.accept(e.task("owner", unique("k"), inQueue("other")))
+	g := e.newGroup("g", "a")
+	g.Done.Unique = &runtime.Unique{Key: "k"}
+	effects := &runtime.Effects{Groups: []runtime.Group{g}, Publish: []runtime.Publication{e.task("a", member("g"))}}
+	_, err := e.Broker.Publish(e.ctx, effects)
+	e.fails(err, runtime.ErrInvalid, "open a group whose callback has a unique key")
+	e.unknown("a")
+
+	e.acceptPlain("parent")
+	s := as(e.takeOne("parent"), runtime.Succeeded)
+	s.Effects = effects
+	if r := e.settle(s)[0]; r.Status != runtime.Refused || runtime.CodeOf(r.Err) != runtime.CodeInvalid {
+		e.Fatalf("settled with such a group: %+v; want it refused", r)
+	}
+}
+
+func groupOrphanCallback(e *env) {
+	outer, inner := e.newGroup("outer", "inner.done"), e.newGroup("inner", "a")
+	outer.Deadline, outer.Keep = e.after(time.Minute), -1
+	inner.Done.Group, inner.Failed.Group = "outer", "never-opened"
+	e.publishAll(&runtime.Effects{Groups: []runtime.Group{outer, inner}, Publish: []runtime.Publication{e.task("a", member("inner"))}})
+	e.pass(time.Minute)
+	e.called("outer.failed")
+	e.end(runtime.Succeeded, e.takeOne("a"))
+	e.called("inner.done")
 }

@@ -109,6 +109,9 @@ func (s *store) closeGroup(g *group) {
 	}
 	g.done, g.failing = nil, nil
 	if next != nil {
+		if !s.groups[next.Group].has(next.ID) {
+			next.Group = "" // it would be refused, and nobody would hear of it
+		}
 		s.publish(next)
 	}
 	if g.keep < 0 {

@@ -32,9 +32,6 @@ func callback(p *runtime.Publication) (any, error) {
 	if p == nil {
 		return nil, nil
 	}
-	if err := p.Validate(); err != nil {
-		return nil, err
-	}
 	c := *p
 	c.MaxDepth = 0
 	raw, err := json.Marshal(&c)
@@ -114,8 +111,28 @@ func (s *step) publishCallback(raw string) error {
 	if err := json.Unmarshal([]byte(raw), &p); err != nil {
 		return &runtime.Error{Code: runtime.CodeCorrupt, Message: "decode the group's callback", Err: err}
 	}
+	if err := s.leaveLostGroup(&p); err != nil {
+		return err
+	}
 	_, err := s.commit(&draft{tasks: []taskDraft{newTaskDraft(&p)}})
 	return err
+}
+
+// leaveLostGroup takes a callback out of a group that does not know it, or does
+// not exist any more: it would be refused, and nobody would hear of it.
+func (s *step) leaveLostGroup(p *runtime.Publication) error {
+	if p.Group == "" || p.Envelope == nil {
+		return nil
+	}
+	member, err := s.isMember(p.Group, p.Envelope.ID)
+	if !member {
+		p.Group = ""
+	}
+	return err
+}
+
+func (s *step) isMember(group, id string) (bool, error) {
+	return one(s, `SELECT 1 FROM stem_members WHERE group_id = ? AND task_id = ?`, func(row) {}, group, id)
 }
 
 func (s *step) forgetGroup(id string) error {

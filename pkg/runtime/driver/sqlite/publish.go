@@ -88,7 +88,14 @@ func (s *step) commit(d *draft) ([]runtime.PublishResult, error) {
 		return nil, err
 	}
 	out := make([]runtime.PublishResult, len(d.tasks))
-	for i := range d.tasks {
+	for i := 0; i < len(d.tasks); i++ {
+		if rows := plainRows(d.tasks[i:]); rows != nil && !ordered {
+			if err := s.publishRows(rows, out[i:]); err != nil {
+				return nil, err
+			}
+			i += len(rows) - 1
+			continue
+		}
 		if out[i], err = s.publish(&d.tasks[i]); err != nil {
 			return nil, err
 		}
@@ -139,7 +146,7 @@ func (s *step) barred(d *taskDraft) (runtime.PublishResult, error) {
 		return runtime.PublishResult{Status: runtime.Exists, ID: d.id}, nil
 	}
 	if d.Group != "" {
-		member, err := one(s, `SELECT 1 FROM stem_members WHERE group_id = ? AND task_id = ?`, func(row) {}, d.Group, d.id)
+		member, err := s.isMember(d.Group, d.id)
 		if err != nil {
 			return none, err
 		}
@@ -199,10 +206,7 @@ VALUES (last_insert_rowid(), ?, ?, ?, ?, ?, ?)`
 // insert stores a task that nothing bars, unless its id is known.
 func (s *step) insert(d *taskDraft) (stored bool, err error) {
 	e, at, f := d.Envelope, placeReady, d.flags()
-	enqueued := s.now
-	if !e.EnqueuedAt.IsZero() {
-		enqueued = e.EnqueuedAt.UnixMicro()
-	}
+	enqueued := s.enqueuedAt(e)
 	var n int64
 	if f == 0 && d.NotBefore.IsZero() {
 		n, err = s.exec(insertPlain, d.id, e.Name, e.Queue, e.Priority, e.Attempt, enqueued, s.now, d.raw)
@@ -221,6 +225,14 @@ func (s *step) insert(d *taskDraft) (stored bool, err error) {
 		return true, nil
 	}
 	return true, s.insertDetails(d)
+}
+
+// enqueuedAt is when the producer says that it was.
+func (s *step) enqueuedAt(e *runtime.Envelope) int64 {
+	if e.EnqueuedAt.IsZero() {
+		return s.now
+	}
+	return e.EnqueuedAt.UnixMicro()
 }
 
 func (s *step) insertDetails(d *taskDraft) error {
