@@ -42,6 +42,9 @@ func (s *shift) admitMany(ctx context.Context, as []runtime.Admission) ([]runtim
 // limits fail open, else it goes back for a moment. A suspect never runs
 // unmarked.
 func (s *shift) admitBlindly(j *job, suspect bool, err error) bool {
+	if s.ops.Err() != nil {
+		return false // the shift is over and the job given back
+	}
 	if !suspect && *j.terms.LimitsFailOpen {
 		s.log.Warn("limits cannot be asked; the task runs all the same", "task", j.Lease.TaskID, "name", j.Envelope.Name, "error", err)
 		s.stats.unlimited.Add(1)

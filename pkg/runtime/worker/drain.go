@@ -20,7 +20,8 @@ const hardPatience = 3 * time.Second
 //
 // No step charges an attempt for the interruption.
 func (s *shift) drain() {
-	mode := max(s.draining(), runtime.DrainWarm)
+	s.ask(runtime.DrainWarm) // also when it was the reader that gave up
+	mode := s.draining()
 	s.log.Info("worker stopping", "mode", mode, "running", s.slots.running())
 	s.signal(runtime.Signal{Name: runtime.SignalWorkerStopping, Reason: mode.String()})
 	s.nudge(loopBeats)

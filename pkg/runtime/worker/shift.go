@@ -59,7 +59,7 @@ func newShift(w *Worker, ctx context.Context) *shift {
 		over:    make(chan struct{}),
 	}
 	s.ops, s.endOps = context.WithCancel(s.handler)
-	s.slots = newSlots(w.o.Name, w.o.Concurrency, w.o.Prefetch, s.perform, s.exited)
+	s.slots = newSlots(s.me.Incarnation, w.o.Concurrency, w.o.Prefetch, s.perform, s.exited)
 	s.settler.shift = s
 	s.admissions.Flush = s.admitMany
 	s.progress.Flush = s.progressMany

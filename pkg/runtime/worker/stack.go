@@ -22,8 +22,8 @@ type slot struct {
 	job *job // what runs in it, or nil; guarded by slots.mu
 }
 
-func newSlot(worker string, number int) *slot {
-	id := worker + "/" + strconv.Itoa(number)
+func newSlot(owner string, number int) *slot {
+	id := owner + "/" + strconv.Itoa(number)
 	return &slot{id: id, ctx: pprof.WithLabels(context.Background(), pprof.Labels(slotLabel, id))}
 }
 
