@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,7 +16,7 @@ func (p results) Watch(ctx context.Context, ids []string) (<-chan runtime.TaskRe
 		return nil, errClosed()
 	}
 	p.listen()
-	w := &watch{ids: ids, pending: map[string]runtime.TaskRecord{}, wake: make(chan struct{}, 1)}
+	w := &watch{ids: slices.Clone(ids), pending: map[string]runtime.TaskRecord{}, wake: make(chan struct{}, 1)}
 	p.watching.add(p.store, w)
 	out := make(chan runtime.TaskRecord)
 	p.background.Add(1)
@@ -31,8 +32,9 @@ func (p results) Watch(ctx context.Context, ids []string) (<-chan runtime.TaskRe
 // watch is one Watch: what has changed and has not been sent yet. Only the
 // latest record of each task is kept, in the order of their first change.
 type watch struct {
-	ids  []string
-	wake chan struct{}
+	ids     []string
+	wake    chan struct{}
+	greeted bool // it has been sent the current records; under watching.mu
 
 	mu      sync.Mutex
 	pending map[string]runtime.TaskRecord
@@ -94,7 +96,14 @@ type watching struct {
 	watches map[*watch]bool
 	looking bool          // a goroutine looks
 	kick    chan struct{} // a watch has come: look now
-	last    map[string]runtime.TaskRecord
+	watched map[string]*sighting
+}
+
+// sighting is a task that somebody watches, as it was seen last. It goes with
+// the last of its watches.
+type sighting struct {
+	watches int
+	record  runtime.TaskRecord
 }
 
 const (
@@ -106,9 +115,15 @@ func (g *watching) add(st *store, w *watch) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.watches == nil {
-		g.watches, g.last, g.kick = map[*watch]bool{}, map[string]runtime.TaskRecord{}, make(chan struct{}, 1)
+		g.watches, g.watched, g.kick = map[*watch]bool{}, map[string]*sighting{}, make(chan struct{}, 1)
 	}
 	g.watches[w] = true
+	for _, id := range w.ids {
+		if g.watched[id] == nil {
+			g.watched[id] = &sighting{}
+		}
+		g.watched[id].watches++
+	}
 	if !g.looking {
 		g.looking = true
 		st.background.Add(1)
@@ -127,14 +142,20 @@ func (g *watching) remove(w *watch) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.watches, w)
+	for _, id := range w.ids {
+		if s := g.watched[id]; s.watches > 1 {
+			s.watches--
+		} else {
+			delete(g.watched, id)
+		}
+	}
 }
 
 func (g *watching) loop(st *store) {
-	greeted := map[*watch]bool{}
 	for {
 		rung := st.bells.records.wait() // before the look, so that nothing falls in between
 		start := time.Now()
-		if !g.look(st, greeted) {
+		if !g.look(st) {
 			return
 		}
 		rest := max(watchRest, watchShare*time.Since(start))
@@ -153,8 +174,8 @@ func (g *watching) loop(st *store) {
 
 // look reads what is watched and tells each watch what has changed. It reports
 // false when nobody watches any more.
-func (g *watching) look(st *store, greeted map[*watch]bool) bool {
-	ids, more := g.open(st, greeted)
+func (g *watching) look(st *store) bool {
+	ids, fresh, more := g.open(st)
 	if !more {
 		return false
 	}
@@ -164,7 +185,7 @@ func (g *watching) look(st *store, greeted map[*watch]bool) bool {
 		return err
 	})
 	if err == nil {
-		g.tell(records, greeted)
+		g.tell(records, fresh)
 	} else {
 		time.AfterFunc(lookBlind, st.bells.records.ring) // not to be read just now: look again soon
 	}
@@ -172,43 +193,48 @@ func (g *watching) look(st *store, greeted map[*watch]bool) bool {
 }
 
 // open returns the ids to read: those that are not known to be done, and all of
-// a watch that has just come.
-func (g *watching) open(st *store, greeted map[*watch]bool) (ids []string, more bool) {
+// a watch that has just come; those watches are fresh.
+func (g *watching) open(st *store) (ids []string, fresh map[*watch]bool, more bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.watches) == 0 || st.isClosed() {
 		g.looking = false
-		clear(g.last)
-		return nil, false
+		return nil, nil, false
 	}
 	wanted := map[string]bool{}
+	fresh = map[*watch]bool{}
 	for w := range g.watches {
+		if !w.greeted {
+			fresh[w] = true
+		}
 		for _, id := range w.ids {
-			if (!greeted[w] || g.last[id].Place != runtime.PlaceDone) && !wanted[id] {
+			if (!w.greeted || g.watched[id].record.Place != runtime.PlaceDone) && !wanted[id] {
 				wanted[id] = true
 				ids = append(ids, id)
 			}
 		}
 	}
-	return ids, true
+	return ids, fresh, true
 }
 
-func (g *watching) tell(records []runtime.TaskRecord, greeted map[*watch]bool) {
+// tell notes what has changed for those who watch it, and everything for the
+// fresh. A watch that came after the look stays fresh.
+func (g *watching) tell(records []runtime.TaskRecord, fresh map[*watch]bool) {
 	read, changed := map[string]runtime.TaskRecord{}, map[string]bool{}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, r := range records {
 		read[r.ID] = r
-		if before, known := g.last[r.ID]; !known || !reflect.DeepEqual(before, r) {
-			g.last[r.ID], changed[r.ID] = r, true
+		if s := g.watched[r.ID]; s != nil && !reflect.DeepEqual(s.record, r) {
+			s.record, changed[r.ID] = r, true
 		}
 	}
 	for w := range g.watches {
 		for _, id := range w.ids {
-			if r, ok := read[id]; ok && (changed[id] || !greeted[w]) {
+			if r, ok := read[id]; ok && (changed[id] || fresh[w]) {
 				w.note(r)
 			}
 		}
-		greeted[w] = true
+		w.greeted = w.greeted || fresh[w]
 	}
 }
