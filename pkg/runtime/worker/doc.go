@@ -8,6 +8,7 @@
 //	shift.go         one Run of it: everything that starts afresh with each
 //	fetch.go         the one reader: asks for what there is room for
 //	slots.go         who waits, who runs, what is held; window.go: the prefetch
+//	failure.go       errors as data: nothing of the handler's runs while judging
 //	settle.go        outcomes go to the store in batches, repeated until they arrive
 //	lease.go         leases are renewed for the whole process by one call
 //	drain.go         warm, soft, hard: nothing lost, no attempt charged

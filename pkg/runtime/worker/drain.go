@@ -82,7 +82,7 @@ func (s *shift) abandoned(j *job) ending {
 	if !j.begun.Load() {
 		return ending{outcome: runtime.Released}
 	}
-	return judge(s.attemptOf(j, nil, runtime.CauseShutdown))
+	return s.verdict(j, nil, runtime.CauseShutdown)
 }
 
 // awaitStore waits until every outcome is in the store, or there is no hope: the

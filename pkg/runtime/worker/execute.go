@@ -3,8 +3,6 @@ package worker
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"runtime/debug"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
@@ -14,7 +12,7 @@ import (
 func (s *shift) attempt(j *job) (result json.RawMessage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			result, err = nil, &panicError{value: p, stack: cut(string(debug.Stack()), maxStack)}
+			result, err = nil, panicked(p)
 		}
 	}()
 	call := func(context.Context) error {
@@ -34,19 +32,4 @@ func (s *shift) execute(j *job) (json.RawMessage, error) {
 	s.signal(runtime.Signal{Name: runtime.SignalPrerun, Envelope: j.Envelope})
 	defer s.limit(j)()
 	return j.plan.run(ctx, &j.task)
-}
-
-// panicError is a panic of a handler or a middleware.
-type panicError struct {
-	value any
-	stack string
-}
-
-func (e *panicError) Error() string     { return fmt.Sprintf("panic: %v", e.value) }
-func (e *panicError) ErrorName() string { return "panic" }
-
-// Unwrap lets a policy match an error that was panicked with.
-func (e *panicError) Unwrap() error {
-	err, _ := e.value.(error)
-	return err
 }

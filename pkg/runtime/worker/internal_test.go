@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math"
 	"strings"
 	"testing"
@@ -91,12 +92,12 @@ func TestErrorTypeIsWhatItIsNotHowItWasWrapped(t *testing.T) {
 		"errors.errorString": runtime.Permanent(fmt.Errorf("a: %w", errors.New("b"))),
 		"fs.PathError":       fmt.Errorf("open: %w", notExist),
 		"timeout":            hardLimitError(time.Second),
-		"panic":              &panicError{value: "x"},
-		"full":               &decodeError{runtime.Errorf(runtime.CodeFull, "x")},
+		"panic":              panicked("x"),
+		"decode-error":       &decodeError{runtime.Errorf(runtime.CodeFull, "x")},
 		"runtime.RetryError": &runtime.RetryError{},
 	}
 	for want, err := range cases {
-		if got := errorType(err); got != want {
+		if got := read(err, runtime.RetryPolicy{}).kind(); got != want {
 			t.Errorf("%v is a %s, want %s", err, got, want)
 		}
 	}
@@ -157,5 +158,17 @@ func TestLeasesOfOneTaskAreToldApart(t *testing.T) {
 	}
 	if find([]*job{older}, newer.Lease) != nil {
 		t.Error("one was taken for the other")
+	}
+}
+
+// Judging calls nothing that could panic. Should it all the same, the task ends
+// and the process does not.
+func TestAPanicWhileJudgingEndsTheTask(t *testing.T) {
+	s := &shift{Worker: &Worker{}, log: slog.New(slog.DiscardHandler)}
+	j := &job{} // without a plan
+	j.Envelope, j.ctx = &runtime.Envelope{}, t.Context()
+	e := s.verdict(j, nil, errors.New("broken"))
+	if e.outcome != runtime.Dead || e.reason != runtime.ReasonPanic || e.record.Error.Stack == "" {
+		t.Errorf("ending is %+v", e)
 	}
 }

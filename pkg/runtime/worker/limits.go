@@ -45,7 +45,7 @@ func (s *shift) overdue(j *job) {
 	}
 	s.slots.detach(j)
 	s.log.Warn("handler ignores its hard limit; its slot stays taken", "task", j.Lease.TaskID, "name", j.Envelope.Name, "limit", *j.terms.HardLimit)
-	s.settle(j, judge(s.attemptOf(j, nil, nil)))
+	s.settle(j, s.verdict(j, nil, nil))
 }
 
 // late notes that a handler returned whose task had been decided without it.

@@ -10,11 +10,11 @@ import (
 )
 
 // attempt is what a try by a handler has come to, and all that is needed to
-// judge it.
+// judge it: data only, nothing that could call the handler's code.
 type attempt struct {
 	envelope  *runtime.Envelope
 	terms     terms
-	matchers  *runtime.RetryPolicy // the definition's, for its matchers in Go
+	policy    runtime.RetryPolicy
 	worker    string
 	started   time.Time
 	finished  time.Time
@@ -23,8 +23,8 @@ type attempt struct {
 	maxResult int
 
 	result     json.RawMessage
-	err        error
-	cause      error // why stem cancelled the handler, if it did
+	err        *failure // nil: it succeeded
+	cause      error    // why stem cancelled the handler, if it did
 	revocation *runtime.Revocation
 	log        string
 }
@@ -46,9 +46,6 @@ type ending struct {
 
 // judge decides what an attempt comes to. It is pure.
 func judge(a attempt) ending {
-	if timedOut(a.cause) {
-		a.err = hardLimitError(*a.terms.HardLimit)
-	}
 	if a.err == nil {
 		return a.succeeded()
 	}
@@ -68,10 +65,10 @@ func (a attempt) succeeded() ending {
 	switch {
 	case *a.terms.IgnoreResult:
 	case len(a.result) > a.maxResult:
-		a.err = runtime.Permanent(fmt.Errorf("result is %d bytes; the limit is %d", len(a.result), a.maxResult))
+		a.err = plainly(fmt.Sprintf("result is %d bytes; the limit is %d", len(a.result), a.maxResult))
 		return a.dead(runtime.ReasonTooLarge)
 	case len(a.result) > 0 && !json.Valid(a.result):
-		a.err = runtime.Permanent(errors.New("handler's result is not JSON"))
+		a.err = plainly("handler's result is not JSON")
 		return a.dead(runtime.ReasonPermanent)
 	default:
 		record.Payload = a.result
@@ -90,7 +87,7 @@ func (a attempt) cancelled() ending {
 // without an attempt charged, unless it must not run twice.
 func (a attempt) interrupted() ending {
 	if !*a.terms.AcksLate {
-		a.err = fmt.Errorf("worker stopped during the only try: %w", a.err)
+		a.err = a.err.because("worker stopped during the only try")
 		return a.dead(runtime.ReasonWorkerLost)
 	}
 	return ending{outcome: runtime.Released}
@@ -98,53 +95,44 @@ func (a attempt) interrupted() ending {
 
 // failed tries again if anything allows it.
 func (a attempt) failed() ending {
-	var decode *decodeError
-	if errors.As(a.err, &decode) {
-		return a.dead(runtime.ReasonDecode)
-	}
-	policy, retries := a.policy(), a.terms.retries
-	var asked *runtime.RetryError
-	explicit := errors.As(a.err, &asked)
-	if explicit && asked.Max != nil {
+	retries, asked := a.terms.retries, a.err.asked
+	if asked != nil && asked.Max != nil {
 		retries = max(*asked.Max, 0)
 	}
 	switch {
-	case runtime.IsPermanent(a.err), !explicit && !policy.Retries(a.err):
-		return a.dead(runtime.ReasonPermanent)
+	case a.err.permanent, asked == nil && !a.err.retries:
+		return a.dead(a.permanent())
 	case a.envelope.Attempt >= retries:
 		return a.dead(a.exhausted())
 	case a.revocation != nil: // left to finish, but not to be tried again
 		return a.cancelled()
 	}
-	at := a.now.Add(policy.Delay(a.envelope.Attempt, a.random))
-	if explicit && !asked.At.IsZero() {
+	at := a.now.Add(a.policy.Delay(a.envelope.Attempt, a.random))
+	if asked != nil && !asked.At.IsZero() {
 		at = asked.At
-	} else if explicit && asked.After > 0 {
+	} else if asked != nil && asked.After > 0 {
 		at = a.now.Add(asked.After)
 	}
 	return a.retried(at, retries)
 }
 
-// policy is the call's or the definition's, with the definition's matchers:
-// functions do not travel.
-func (a attempt) policy() runtime.RetryPolicy {
-	var p runtime.RetryPolicy
-	if a.terms.Retry != nil {
-		p = *a.terms.Retry
+// permanent is the reason why a task is dead that may not be tried again. The
+// runners of pkg/runtime/handler name two of them.
+func (a attempt) permanent() string {
+	for _, named := range []string{runtime.ReasonDecode, runtime.ReasonTooLarge} {
+		if a.err.is(named) {
+			return named
+		}
 	}
-	if a.matchers != nil {
-		p.Match, p.DontMatch = a.matchers.Match, a.matchers.DontMatch
-	}
-	return p
+	return runtime.ReasonPermanent
 }
 
 // exhausted is the reason why a task is dead whose last try failed.
 func (a attempt) exhausted() string {
-	var p *panicError
 	switch {
 	case timedOut(a.cause):
 		return runtime.ReasonTimeout
-	case errors.As(a.err, &p):
+	case a.err.stack != "":
 		return runtime.ReasonPanic
 	}
 	return runtime.ReasonExhausted

@@ -52,5 +52,5 @@ func (s *shift) finish(j *job, result json.RawMessage, err error) {
 		s.late(j)
 		return
 	}
-	s.settle(j, judge(s.attemptOf(j, result, err)))
+	s.settle(j, s.verdict(j, result, err))
 }

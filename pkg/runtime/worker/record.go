@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"errors"
 	"strings"
 	"unicode"
 
@@ -26,7 +25,10 @@ func (a attempt) record() *runtime.Record {
 // failure is the record of an attempt that failed.
 func (a attempt) failure(retryable bool) *runtime.Record {
 	r := a.record()
-	r.Error = taskError(a.err, retryable)
+	r.Error = &runtime.TaskError{
+		Type: a.err.kind(), Message: cut(strings.ToValidUTF8(a.err.text, "\uFFFD"), maxMessage),
+		Stack: a.err.stack, Retryable: retryable,
+	}
 	return r
 }
 
@@ -45,35 +47,9 @@ func (a attempt) history() []runtime.AttemptRecord {
 	h := append(a.earlier(), runtime.AttemptRecord{
 		Attempt: a.envelope.Attempt, Worker: a.worker, At: a.finished.UTC(),
 		DurationMs: a.finished.Sub(a.started).Milliseconds(),
-		Type:       errorType(a.err), Message: oneLine(a.err.Error()),
+		Type:       a.err.kind(), Message: oneLine(a.err.text),
 	})
 	return h[max(0, len(h)-maxAttempts):]
-}
-
-func taskError(err error, retryable bool) *runtime.TaskError {
-	te := &runtime.TaskError{Type: errorType(err), Message: cut(strings.ToValidUTF8(err.Error(), "\uFFFD"), maxMessage), Retryable: retryable}
-	var p *panicError
-	if errors.As(err, &p) {
-		te.Stack = p.stack
-	}
-	return te
-}
-
-// errorType is the first name of err that says what it is, not how it was
-// wrapped.
-func errorType(err error) string {
-	names := runtime.ErrorNames(err)
-	for _, name := range names {
-		if !wrappers[name] {
-			return name
-		}
-	}
-	return names[0]
-}
-
-var wrappers = map[string]bool{
-	"fmt.wrapError": true, "fmt.wrapErrors": true, "errors.joinError": true,
-	"runtime.PermanentError": true, "runtime.RetryError": true, "worker.decodeError": true,
 }
 
 // oneLine is an error's text for lists: no line breaks, no control characters

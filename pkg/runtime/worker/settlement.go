@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
@@ -49,22 +50,56 @@ func (s *shift) links(j *job, key string) *runtime.Effects {
 	return &runtime.Effects{Publish: ps}
 }
 
+// verdict is what a job's attempt comes to. Nothing of the handler's is called
+// in here but under a recover; should something panic all the same, the task
+// ends, and the worker and all its other tasks go on.
+func (s *shift) verdict(j *job, result []byte, err error) (e ending) {
+	defer func() {
+		if p := recover(); p != nil {
+			err := panicked(p)
+			s.log.Error("panic while judging a task", "task", j.Lease.TaskID, "name", j.Envelope.Name, "error", err, "stack", err.stack)
+			e = ending{outcome: runtime.Dead, reason: runtime.ReasonPanic, err: err, record: s.failure(j, err)}
+		}
+	}()
+	return judge(s.attemptOf(j, result, err))
+}
+
 // attemptOf gathers what is needed to judge a job's attempt.
 func (s *shift) attemptOf(j *job, result []byte, err error) attempt {
 	a := attempt{
-		envelope: j.Envelope, terms: j.terms, matchers: j.plan.def.Options.Retry, worker: s.me.Worker,
+		envelope: j.Envelope, terms: j.terms, worker: s.me.Worker,
 		started: j.started, finished: time.Now(), now: s.o.Clock.Now(), maxResult: s.o.MaxResultBytes,
-		result: result, err: err, cause: causeOf(j.ctx), revocation: j.revocation.Load(), log: j.host.tail(),
+		result: result, cause: causeOf(j.ctx), revocation: j.revocation.Load(), log: j.host.tail(),
 	}
-	if err != nil && a.cause == nil {
-		a.err = mend(s.o.Middleware, j, err)
+	switch {
+	case timedOut(a.cause):
+		err = hardLimitError(*a.terms.HardLimit)
+	case err != nil && a.cause == nil:
+		err = mend(s.o.Middleware, j, err)
+	}
+	if err != nil {
+		a.policy, a.random = j.policy(), rand.Float64()
+		a.err = read(err, a.policy)
 	}
 	return a
+}
+
+// policy is the call's or the definition's, with the definition's matchers:
+// functions do not travel.
+func (j *job) policy() runtime.RetryPolicy {
+	var p runtime.RetryPolicy
+	if j.terms.Retry != nil {
+		p = *j.terms.Retry
+	}
+	if own := j.plan.def.Options.Retry; own != nil {
+		p.Match, p.DontMatch = own.Match, own.DontMatch
+	}
+	return p
 }
 
 // failure is the record of a job that failed before or after its handler.
 func (s *shift) failure(j *job, err error) *runtime.Record {
 	now := time.Now()
-	a := attempt{envelope: j.Envelope, worker: s.me.Worker, started: now, finished: now, err: err}
+	a := attempt{envelope: j.Envelope, worker: s.me.Worker, started: now, finished: now, err: read(err, runtime.RetryPolicy{})}
 	return a.failure(false)
 }
