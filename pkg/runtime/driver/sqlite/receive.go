@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
@@ -15,22 +14,22 @@ func (b broker) Receive(ctx context.Context, r runtime.Receive) ([]runtime.Deliv
 	if r.Wait > 0 {
 		b.listen()
 	}
-	timeout := time.NewTimer(r.Wait)
-	defer timeout.Stop()
+	if r.Wait <= 0 {
+		claims, err := b.claim(ctx, &r, nil)
+		return deliver(claims), err
+	}
+	patient, cancel := context.WithTimeout(ctx, r.Wait)
+	defer cancel()
 	for {
 		rung := b.bells.ready.wait() // before the look, so that nothing falls in between
-		claims, err := b.claim(ctx, &r)
-		if err != nil || len(claims) > 0 || r.Wait <= 0 {
-			return deliver(claims), err
-		}
-		select {
-		case <-rung:
-		case <-timeout.C:
-			return nil, nil
-		case <-ctx.Done():
+		claims, err := b.claim(patient, &r, rung)
+		switch {
+		case len(claims) > 0:
+			return deliver(claims), nil
+		case patient.Err() != nil:
 			return nil, ctx.Err()
-		case <-b.closed:
-			return nil, errClosed()
+		case err != nil:
+			return nil, err
 		}
 	}
 }
@@ -58,11 +57,13 @@ type claimed struct {
 }
 
 // claim leases what is there. It does not take the write lock when that is
-// nothing, or every wake-up of an idle worker would stand in the way of others.
-func (b broker) claim(ctx context.Context, r *runtime.Receive) ([]claimed, error) {
+// nothing, or every wake-up of an idle worker would stand in the way of others;
+// then it waits with the writer, unless rung is nil, until that is closed.
+func (b broker) claim(ctx context.Context, r *runtime.Receive, rung <-chan struct{}) ([]claimed, error) {
 	var out []claimed
 	err := b.writer.do(ctx, op{
 		doing: "receive tasks",
+		parks: rung,
 		idle:  func(s *step) (bool, error) { return s.nothingReady(r.Queues) },
 		run: func(s *step) (err error) {
 			c := claim{step: s, Receive: r}

@@ -22,6 +22,7 @@ type writer struct {
 	told     func(bells) // after each commit
 	lockWait time.Duration
 	ops      chan *pending
+	parked   []*pending    // idle, until something becomes ready; of the loop alone
 	quit     chan struct{} // closed by the store: finish and go
 	closed   chan struct{} // closed by the writer: it is gone
 }
@@ -31,10 +32,14 @@ type writer struct {
 //
 //   - idle, if there is one, looks without a lock whether there is anything to
 //     do at all.
+//   - parks makes an idle op wait in the writer, until something becomes ready:
+//     it then runs in the very transaction that made it so. The caller leaves
+//     when parks is closed.
 type op struct {
 	doing string // for errors: "publish tasks"
 	idle  func(*step) (bool, error)
 	run   func(*step) error
+	parks <-chan struct{}
 }
 
 // pending is an op and its caller.
@@ -84,6 +89,10 @@ func (w *writer) do(ctx context.Context, o op) error {
 	select {
 	case err := <-p.done:
 		return err
+	case <-o.parks:
+		if p.state.CompareAndSwap(opWaits, opLeft) {
+			return nil
+		}
 	case <-ctx.Done():
 		if p.state.CompareAndSwap(opWaits, opLeft) {
 			return ctx.Err()
@@ -135,8 +144,7 @@ func (w *writer) turn(batch []*pending) {
 		answer(batch, err)
 		return
 	}
-	batch = take(batch)
-	err := w.run(batch)
+	batch, err := w.run(take(batch))
 	if err == nil || len(batch) == 1 {
 		answer(batch, err)
 		return
@@ -144,7 +152,7 @@ func (w *writer) turn(batch []*pending) {
 	for _, p := range batch {
 		alone := []*pending{p}
 		if err = w.lock(); err == nil {
-			err = w.run(alone)
+			alone, err = w.run(alone)
 		}
 		answer(alone, err)
 	}
@@ -162,36 +170,69 @@ func (w *writer) idle(batch []*pending) bool {
 			return false // run meets the error again
 		}
 	}
-	answer(take(batch), nil)
+	w.parked = waiting(w.parked)
+	for _, p := range batch {
+		if p.parks != nil {
+			w.parked = append(w.parked, p)
+		} else {
+			answer(take([]*pending{p}), nil)
+		}
+	}
 	return true
 }
 
+// waiting keeps the operations whose callers have not left.
+func waiting(parked []*pending) []*pending {
+	kept := parked[:0]
+	for _, p := range parked {
+		if p.state.Load() == opWaits {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
 // run carries out a batch in the open transaction and commits it, or rolls it
-// back.
-func (w *writer) run(batch []*pending) error {
+// back. It returns the batch with those who were parked and had their turn in it.
+func (w *writer) run(batch []*pending) ([]*pending, error) {
 	s := newStep(w.conn, w.clock)
-	err := w.commit(s, batch)
+	batch, err := w.commit(s, batch)
 	if err != nil {
 		// After some errors, a full disk for one, SQLite has rolled back by
 		// itself; ROLLBACK then only reports that there is nothing left to do.
 		_, _ = w.conn.exec(`ROLLBACK`)
-		return err
+		return batch, err
 	}
 	w.told(s.rings)
-	return nil
+	return batch, nil
 }
 
-func (w *writer) commit(s *step, batch []*pending) error {
+// commit runs those last who take what the others make ready: a task that is
+// published to a waiting worker costs one transaction, not two.
+func (w *writer) commit(s *step, batch []*pending) ([]*pending, error) {
 	for _, p := range batch {
-		if err := p.run(s); err != nil {
-			return fail(p.doing, err)
+		if p.parks == nil {
+			if err := p.run(s); err != nil {
+				return batch, fail(p.doing, err)
+			}
+		}
+	}
+	if s.rings&bellReady != 0 && len(w.parked) > 0 {
+		batch = append(batch, take(w.parked)...)
+		w.parked = nil
+	}
+	for _, p := range batch {
+		if p.parks != nil {
+			if err := p.run(s); err != nil {
+				return batch, fail(p.doing, err)
+			}
 		}
 	}
 	if err := s.finish(); err != nil {
-		return fail("count tasks", err)
+		return batch, fail("count tasks", err)
 	}
 	_, err := w.conn.exec(`COMMIT`)
-	return fail("commit", err)
+	return batch, fail("commit", err)
 }
 
 // take claims the operations whose callers still wait.
