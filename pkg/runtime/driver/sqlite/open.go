@@ -96,7 +96,7 @@ func (l location) prepare(o runtime.OpenOptions) (created bool, err error) {
 }
 
 const (
-	writerCache = 16 << 10 // KiB of pages kept in memory
+	writerCache = 8 << 10 // KiB of pages kept in memory
 	readerCache = 2 << 10
 	maxReaders  = 4
 	openWait    = 5 * time.Second // for a lock at opening, while another process recovers or upgrades the file
