@@ -10,6 +10,8 @@ type TxPublisher interface {
 	//
 	//   - Errors: ErrUnsupported for any other value, naming those; ErrInvalid when
 	//     tx is on a database that is not this store; what the database says.
+	//   - After an error, or when ctx has ended, nothing of the call is left in tx;
+	//     the caller may commit the rest of it, if the database still lets him.
 	//   - Nothing is notified inside the transaction, because that would make
 	//     commits wait for each other.
 	PublishTx(ctx context.Context, tx any, e *Effects) ([]PublishResult, error)

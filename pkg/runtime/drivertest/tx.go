@@ -1,6 +1,9 @@
 package drivertest
 
 import (
+	"context"
+	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
@@ -16,6 +19,7 @@ var txCases = []testCase{
 	{"07_RolledBackKeyIsFree", txUnique},
 	{"08_DelayedAndGrouped", txDelayed},
 	{"09_SeveralInOneTransaction", txSeveral},
+	{"10_ErrorHalfwayLeavesNothing", txHalfway},
 }
 
 // begin opens a transaction of the caller, or skips the case.
@@ -130,4 +134,67 @@ func txSeveral(e *env) {
 	e.wantPublished(e.publishTx(tx, e.task(ids[0]))[0], runtime.Exists, ids[0])
 	e.ok(tx.Commit(), "commit")
 	e.take(ids...)
+}
+
+// The context ends at every point of the call in turn: what the call had done
+// until then is gone, and the caller's own part of the transaction is not.
+func txHalfway(e *env) {
+	for looks := 1; looks < 1000; looks++ {
+		tx := e.begin()
+		before := fmt.Sprint("before", looks)
+		e.publishTx(tx, e.task(before))
+		g := fmt.Sprint("g", looks)
+		ids := numbered(fmt.Sprint("t", looks, "-"), 3)
+		ctx, cancel := endsAfter(e.ctx, looks)
+		_, err := e.Tx.PublishTx(ctx, tx.Value, &runtime.Effects{
+			Groups:  []runtime.Group{e.newGroup(g, ids...)},
+			Publish: []runtime.Publication{e.task(ids[0]), e.task(ids[1], member(g), unique(g)), e.task(ids[2], due(e.after(time.Hour)))},
+		})
+		cancel()
+		committed := tx.Commit() == nil
+		if committed {
+			e.is(before, runtime.StateQueued, runtime.PlaceReady)
+		}
+		if err == nil {
+			e.is(ids[2], runtime.StateQueued, runtime.PlaceDelayed)
+			return
+		}
+		for _, id := range ids {
+			e.unknown(id)
+		}
+		if _, err := e.Results.Group(e.ctx, g, 0, 1); runtime.CodeOf(err) != runtime.CodeNotFound {
+			e.Fatalf("the group of a call that failed with its context: %v; want it not found", err)
+		}
+	}
+	e.Fatal("the call does not come to its end")
+}
+
+// endsAfter returns a context that ends when it is looked at for the nth time.
+func endsAfter(parent context.Context, looks int) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	s := &shortLived{Context: ctx, end: cancel}
+	s.looks.Store(int64(looks))
+	return s, cancel
+}
+
+type shortLived struct {
+	context.Context
+	end   context.CancelFunc
+	looks atomic.Int64
+}
+
+func (c *shortLived) look() {
+	if c.looks.Add(-1) == 0 {
+		c.end()
+	}
+}
+
+func (c *shortLived) Err() error {
+	c.look()
+	return c.Context.Err()
+}
+
+func (c *shortLived) Done() <-chan struct{} {
+	c.look()
+	return c.Context.Done()
 }

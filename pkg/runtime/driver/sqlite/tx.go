@@ -87,19 +87,66 @@ func (p txPublisher) PublishTx(ctx context.Context, tx any, e *runtime.Effects) 
 	if err != nil {
 		return nil, err
 	}
-	session := txSession{ctx, sqlTx}
-	if err := p.sameFile(session); err != nil {
+	if err := p.sameFile(txSession{ctx, sqlTx}); err != nil {
 		return nil, err
 	}
-	s := newStep(session, p.clock)
-	out, err := s.commit(d)
-	if err == nil {
-		err = s.finish()
-	}
-	if err != nil && ctx.Err() != nil {
+	// A write that is interrupted halfway takes the whole transaction with it.
+	session := txSession{context.WithoutCancel(ctx), sqlTx}
+	var out []runtime.PublishResult
+	err = session.whole(func() (err error) {
+		s := newStep(untilDone{session, ctx}, p.clock)
+		if out, err = s.commit(d); err != nil {
+			return err
+		}
+		return s.finish()
+	})
+	switch {
+	case err == nil:
+		return out, nil
+	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	}
-	return out, fail("publish tasks in the caller's transaction", err)
+	return nil, fail("publish tasks in the caller's transaction", err)
+}
+
+// whole carries out f or, when it fails, leaves nothing of it behind: the
+// transaction is not stem's to roll back, and the caller may commit the rest.
+func (t txSession) whole(f func() error) error {
+	if _, err := t.exec(`SAVEPOINT stem`); err != nil {
+		return err
+	}
+	err := f()
+	if err != nil {
+		// It fails when SQLite has rolled back all by itself, after a full disk for
+		// one. Then there is nothing left to undo.
+		_, _ = t.exec(`ROLLBACK TO stem`)
+	}
+	_, released := t.exec(`RELEASE stem`)
+	if err != nil {
+		return err
+	}
+	return released
+}
+
+// untilDone is a session that begins no more statements when a context has
+// ended, and lets those in progress finish.
+type untilDone struct {
+	session
+	ctx context.Context
+}
+
+func (u untilDone) exec(query string, args ...any) (int64, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.session.exec(query, args...)
+}
+
+func (u untilDone) query(query string, each func(row) error, args ...any) error {
+	if err := u.ctx.Err(); err != nil {
+		return err
+	}
+	return u.session.query(query, each, args...)
 }
 
 // sameFile refuses a transaction on another database, where the tasks would be
