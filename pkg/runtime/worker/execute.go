@@ -30,6 +30,7 @@ func (s *shift) execute(j *job) (json.RawMessage, error) {
 	}
 	ctx := runtime.WithTask(j.ctx, &j.task)
 	s.signal(runtime.Signal{Name: runtime.SignalPrerun, Envelope: j.Envelope})
-	defer s.limit(j)()
+	ctx, stop := s.limit(ctx, j)
+	defer stop()
 	return j.plan.run(ctx, &j.task)
 }

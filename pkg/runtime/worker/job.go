@@ -23,9 +23,10 @@ type job struct {
 	revocation atomic.Pointer[runtime.Revocation] // it was called off while it was here
 
 	// For the handler.
-	started time.Time
-	task    runtime.Task
-	host    taskHost
+	started  time.Time
+	deadline time.Time // the hard limit; zero without one. Only the slot's goroutine uses it
+	task     runtime.Task
+	host     taskHost
 
 	// Guarded by slots.mu.
 	pos      int       // its place in slots.held; -1 when it is not held

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
+	"github.com/stem-jobs/stem/pkg/runtime/handler"
 	"github.com/stem-jobs/stem/pkg/runtime/worker"
 )
 
@@ -80,6 +82,77 @@ func TestHardLimitCancelsAndFailsTheAttempt(t *testing.T) {
 			if cause := <-causes; !errors.Is(cause, runtime.CauseHardLimit) {
 				t.Errorf("cause is %v", cause)
 			}
+		}
+		w.stop(runtime.DrainWarm)
+	})
+}
+
+// A handler sees its hard limit as its context's deadline, and what ends it is
+// the worker, whose cause it finds; without a limit there is no deadline.
+func TestHardLimitIsTheDeadline(t *testing.T) {
+	look := func(ctx context.Context, _ *runtime.Task) (json.RawMessage, error) {
+		deadline, ok := ctx.Deadline()
+		if !ok {
+			return json.RawMessage(`"none"`), nil
+		}
+		return json.Marshal(time.Until(deadline).String())
+	}
+	inBubble(t, defs(task("limited", look, hard(time.Minute)), task("plain", look)), func(r *rig) {
+		w := r.start()
+		for name, want := range map[string]string{"limited": `"1m0s"`, "plain": `"none"`} {
+			rec := r.ended(r.enqueue(runtime.Request{Name: name}), runtime.StateSucceeded)
+			if got := string(r.body(rec).Payload); got != want {
+				t.Errorf("deadline of %s is in %s, want %s", name, got, want)
+			}
+		}
+		w.stop(runtime.DrainWarm)
+	})
+}
+
+// Whoever looks at the deadline may be quicker than the worker's timer: a
+// failure at the deadline is a timeout, not whatever the library called it.
+func TestAFailureAtTheDeadlineIsATimeout(t *testing.T) {
+	quick := func(ctx context.Context, _ *runtime.Task) (json.RawMessage, error) {
+		deadline, _ := ctx.Deadline()
+		own, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+		defer cancel()
+		<-own.Done()
+		return nil, own.Err()
+	}
+	inBubble(t, defs(task("quick", quick, hard(time.Second))), func(r *rig) {
+		w := r.start()
+		for _, id := range r.enqueueN("quick", 50) {
+			if rec := r.ended(id, runtime.StateFailed); rec.Reason != runtime.ReasonTimeout || !strings.Contains(rec.Error, "hard limit of 1s") {
+				t.Fatalf("reason %s, error %q", rec.Reason, rec.Error)
+			}
+		}
+		w.stop(runtime.DrainWarm)
+	})
+}
+
+// A program that takes its grace after SIGTERM is not overlapped by its retry.
+func TestTheRetryWaitsForAHandlerThatIsEnding(t *testing.T) {
+	running := make(chan int, 10)
+	inBubble(t, defs(task("slow", unset, hard(time.Second), retries(1), func(o *runtime.TaskOptions) {
+		o.Retry = &runtime.RetryPolicy{Backoff: time.Millisecond}
+	})), func(r *rig) {
+		var n atomic.Int32
+		r.redefine("slow", func(ctx context.Context, _ *runtime.Task) (json.RawMessage, error) {
+			running <- int(n.Add(1))
+			defer n.Add(-1)
+			<-ctx.Done()
+			<-time.After(handler.DefaultGrace + time.Second)
+			return nil, context.Cause(ctx)
+		})
+		w := r.start()
+		rec := r.ended(r.enqueue(runtime.Request{Name: "slow"}), runtime.StateFailed)
+		for range 2 {
+			if got := <-running; got != 1 {
+				t.Errorf("%d attempts run at once", got)
+			}
+		}
+		if rec.Attempt != 1 || rec.Reason != runtime.ReasonTimeout {
+			t.Errorf("attempt %d, reason %s", rec.Attempt, rec.Reason)
 		}
 		w.stop(runtime.DrainWarm)
 	})

@@ -52,5 +52,6 @@ func (s *shift) finish(j *job, result json.RawMessage, err error) {
 		s.late(j)
 		return
 	}
+	j.overran(err)
 	s.settle(j, s.verdict(j, result, err))
 }
