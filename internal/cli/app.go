@@ -102,8 +102,27 @@ func (a *app) settle(c *cobra.Command) error {
 	return nil
 }
 
-// open opens the store of the configuration once.
-func (a *app) open(ctx context.Context, opts ...stem.Option) (*stem.App, error) {
+// open opens a store that is there already, for commands that look at it or
+// steer it: a mistyped path must not become an empty store that looks healthy.
+func (a *app) open(ctx context.Context) (*stem.App, error) {
+	return a.mustOutlive(a.openOrCreate(ctx, stem.WithOpen(runtime.OpenOptions{MustExist: true})))
+}
+
+// openToEnqueue opens the store, or creates it, for tasks that others will run.
+func (a *app) openToEnqueue(ctx context.Context) (*stem.App, error) {
+	return a.mustOutlive(a.openOrCreate(ctx))
+}
+
+// mustOutlive refuses a store that ends with this command.
+func (a *app) mustOutlive(opened *stem.App, err error) (*stem.App, error) {
+	if err == nil && !opened.Backend().Info.Shared {
+		return nil, usagef("use a file: --store sqlite:PATH", "a %s store ends with this command", opened.Backend().Info.Driver)
+	}
+	return opened, err
+}
+
+// openOrCreate opens the store of the configuration once.
+func (a *app) openOrCreate(ctx context.Context, opts ...stem.Option) (*stem.App, error) {
 	if a.opened != nil {
 		return a.opened, nil
 	}
@@ -130,6 +149,9 @@ func (a *app) open(ctx context.Context, opts ...stem.Option) (*stem.App, error) 
 // opening an unavailable store.
 func (a *app) storeFailure(cfg *settings, err error) error {
 	f := &failure{err: err, from: cfg.storeOrigin()}
+	if errors.Is(err, runtime.ErrNotFound) {
+		f.code = exitUnavailable
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		f.code = exitUnavailable
 		f.err = fmt.Errorf("cannot open store %s: no answer after %s", runtime.MaskURL(cfg.storeURL()), a.flags.connectTimeout)

@@ -80,7 +80,7 @@ func (o *benchOptions) run(ctx context.Context) (err error) {
 		}
 	}()
 	b := newBenchRun(o, strings.ToLower(rand.Text()[:8]))
-	if b.opened, err = o.app.open(ctx, o.settings(b)...); err != nil {
+	if b.opened, err = o.app.openOrCreate(ctx, o.settings(b)...); err != nil {
 		return err
 	}
 	err = b.main(ctx)

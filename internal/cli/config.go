@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -80,7 +81,7 @@ func newConfigCheck(a *app) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			s, err := a.settings()
 			if err != nil {
-				return err
+				return withoutHint(err) // it would point here
 			}
 			defs, err := s.definitions(a.options.Stem)
 			if err != nil {
@@ -128,4 +129,12 @@ func newConfigPath(a *app) *cobra.Command {
 			return a.printer.Line("%s", path)
 		},
 	}
+}
+
+func withoutHint(err error) error {
+	var f *failure
+	if errors.As(err, &f) {
+		f.hint = "see: stem help configuration"
+	}
+	return err
 }

@@ -76,7 +76,7 @@ func (o *demoOptions) run(ctx context.Context) error {
 		v.Directories, v.Waiting = len(run.dirs), len(run.dirs)
 		return run.print(v)
 	}
-	if run.opened, err = o.app.open(ctx, o.settings()...); err != nil {
+	if run.opened, err = o.app.openOrCreate(ctx, o.settings()...); err != nil {
 		return err
 	}
 	return run.finish(ctx, run.main(ctx))

@@ -52,6 +52,9 @@ func (o *dlqBulk) begin(c *cobra.Command, args []string, what string, word func(
 		return nil, err
 	}
 	opened, err := o.app.open(c.Context())
+	if err == nil {
+		err = mustBeThere(c.Context(), opened, o.filter.query.IDs)
+	}
 	if err != nil || o.dryRun || o.yes {
 		return opened, err
 	}
@@ -60,6 +63,16 @@ func (o *dlqBulk) begin(c *cobra.Command, args []string, what string, word func(
 		return opened, err
 	}
 	return opened, o.confirm(c.Context(), opened, what, matched, word(matched))
+}
+
+// mustBeThere refuses ids that are no dead letters, before anything is changed.
+func mustBeThere(ctx context.Context, opened *stem.App, ids []string) error {
+	for _, id := range ids {
+		if err := mustBeDead(ctx, opened, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // confirm shows what would be done, with samples, and asks for the word.
@@ -209,6 +222,9 @@ func newDLQExport(a *app) *cobra.Command {
 				return usagef("", "--limit is negative")
 			}
 			opened, err := a.open(c.Context())
+			if err == nil {
+				err = mustBeThere(c.Context(), opened, filter.query.IDs)
+			}
 			if err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/stem-jobs/stem/internal/cli/printer"
 	"github.com/stem-jobs/stem/pkg/runtime"
@@ -18,6 +19,7 @@ import (
 
 type enqueueOptions struct {
 	app       *app
+	flags     *pflag.FlagSet
 	line      call
 	set       []string
 	headers   []string
@@ -37,8 +39,9 @@ func newEnqueue(a *app) *cobra.Command {
 		Use:   "enqueue TASK [ARGS-JSON]",
 		Short: "Enqueue one task, or a stream of them from standard input",
 		Long: "Enqueue one task: its name and its arguments as a JSON object, from the command line, --set or --args-file.\n\n" +
-			"With --stdin every line is a task of its own, as JSON: {\"task\": \"mail.send\", \"args\": {...}} with the keys\n" +
-			"id, queue, priority, delay, at, expires, retries, headers and so on, named like the flags.",
+			"With --stdin every line is a task of its own, as JSON: {\"task\": \"mail.send\", \"args\": {...}}. Its keys: task,\n" +
+			"args, id, queue, priority, retries, delay, at, expires, softLimit, hardLimit, uniqueKey, uniqueFor, keep, encoding,\n" +
+			"headers, meta, ignoreResult, and then and onFailure: lists of such tasks, enqueued when this one has ended so.",
 		Example: `  stem enqueue mail.send '{"to": "a@example.org"}'
   stem enqueue mail.send --set to=a@example.org --delay 10m --priority 5
   stem enqueue report.build '{"month": "2026-10"}' --wait --wait-timeout 5m
@@ -52,6 +55,7 @@ func newEnqueue(a *app) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), args) },
 	}
 	f := c.Flags()
+	o.flags = f
 	f.StringArrayVar(&o.set, "set", nil, "one argument as `key=value`; the value is JSON, or else text")
 	f.StringVar(&o.argsFile, "args-file", "", "read the arguments from this `file`, - is standard input")
 	f.StringVar(&o.line.ID, "id", "", "the task's id: enqueueing it again changes nothing")
@@ -82,6 +86,8 @@ func newEnqueue(a *app) *cobra.Command {
 
 func (o *enqueueOptions) run(ctx context.Context, args []string) error {
 	switch {
+	case o.emptyID():
+		return usagef("leave it out to have one made", "--id is empty")
 	case o.batch < 1 || o.batch > 1000:
 		return usagef("", "--batch must be 1 to 1000")
 	case o.maxErrors < 0:
@@ -96,7 +102,7 @@ func (o *enqueueOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	opened, err := o.app.open(ctx)
+	opened, err := o.app.openToEnqueue(ctx)
 	if err != nil {
 		return err
 	}
@@ -112,13 +118,37 @@ func (o *enqueueOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if result.Status == runtime.Duplicate {
-		o.app.hint("not enqueued: task %s has its unique key", result.ID)
+	if err := o.remark(ctx, opened, request.Name, result); err != nil {
+		return err
 	}
 	if o.wait {
 		return o.app.wait(ctx, opened, []string{result.ID}, o.waitFor)
 	}
 	return o.print(newResultView(request.Name, result))
+}
+
+// emptyID reports an --id that was meant to hold something: a task with a made
+// one would not be idempotent.
+func (o *enqueueOptions) emptyID() bool { return o.flags.Changed("id") && o.line.ID == "" }
+
+// remark tells what a person would not expect: that the task was there already.
+// An id that belongs to another task is a mistake.
+func (o *enqueueOptions) remark(ctx context.Context, opened *stem.App, name string, r runtime.PublishResult) error {
+	if r.Status == runtime.Duplicate {
+		o.app.hint("not enqueued: task %s has its unique key", r.ID)
+	}
+	if r.Status != runtime.Exists {
+		return nil
+	}
+	there, err := opened.Record(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	if there.Name != name {
+		return &failure{code: exitNegative, hint: "choose another --id", err: fmt.Errorf("task %s exists already: it is a %s, %s", r.ID, there.Name, there.State)}
+	}
+	o.app.hint("not enqueued: task %s exists already, %s", r.ID, there.State)
+	return nil
 }
 
 // request puts the command line together.
@@ -229,7 +259,7 @@ type resultView struct {
 	ID     string `json:"id"`
 	Task   string `json:"task"`
 	Status string `json:"status"`
-	Error  string `json:"error,omitempty"`
+	Error  string `json:"error"`
 	DryRun bool   `json:"dryRun"`
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/stem-jobs/stem/internal/cli/console"
 	"github.com/stem-jobs/stem/internal/cli/printer"
@@ -21,7 +22,7 @@ const maxLine = 8 << 20
 // stream enqueues one task a line, batch by batch, and prints an id (or a
 // result) for each in the order of the lines. Bad lines are told and skipped.
 func (o *enqueueOptions) stream(ctx context.Context) error {
-	opened, err := o.app.open(ctx)
+	opened, err := o.app.openToEnqueue(ctx)
 	if err != nil {
 		return err
 	}
@@ -35,6 +36,9 @@ func (o *enqueueOptions) stream(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if s.existed > 0 {
+		o.app.hint("%d of %d tasks existed already and were not enqueued again", s.existed, s.lines)
 	}
 	if s.bad > 0 {
 		o.app.console.Notef("stem: %d of %d lines were not enqueued", s.bad, s.lines)
@@ -51,6 +55,8 @@ type lineStream struct {
 	o        *enqueueOptions
 	opened   *stem.App
 	progress *console.Progress
+	looked   map[string]error // names that were looked up, with what was wrong
+	existed  int
 	pending  []runtime.Request
 	numbers  []int // the line of each pending request
 	number   int   // of the line that was read last
@@ -134,6 +140,9 @@ func (s *lineStream) line(text []byte) error {
 	}
 	s.lines++
 	request, err := parseLine(text)
+	if err == nil {
+		err = s.known(request.Name)
+	}
 	if err != nil {
 		return s.reject(s.number, err)
 	}
@@ -142,12 +151,25 @@ func (s *lineStream) line(text []byte) error {
 	return nil
 }
 
+// known looks at each name once, as for a single task.
+func (s *lineStream) known(name string) error {
+	if s.looked == nil {
+		s.looked = map[string]error{}
+	}
+	err, done := s.looked[name]
+	if !done {
+		err = s.o.known(s.opened, name)
+		s.looked[name] = err
+	}
+	return err
+}
+
 func parseLine(text []byte) (runtime.Request, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	var c call
 	if err := d.Decode(&c); err != nil {
-		return runtime.Request{}, err
+		return runtime.Request{}, plainJSONError(err)
 	}
 	return c.request()
 }
@@ -196,6 +218,9 @@ func (s *lineStream) tell(line int, v resultView, r runtime.PublishResult) error
 		}
 		return s.reject(line, err)
 	}
+	if r.Status == runtime.Exists {
+		s.existed++
+	}
 	if s.o.app.printer.Structured() {
 		return printer.PrintList(s.perLine(), printer.List[resultView]{Items: []resultView{v}})
 	}
@@ -228,4 +253,27 @@ func (s *lineStream) rehearse(ctx context.Context, requests []runtime.Request, n
 		}
 	}
 	return nil
+}
+
+// plainJSONError says what is wrong with a line without the names of Go's types.
+func plainJSONError(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return usagef("", "the key %s does not take a %s", wrong.Field, wrong.Value)
+	}
+	if key, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
+		key = strings.Trim(key, `"`)
+		hint := "see: stem enqueue --help"
+		if near := nearest(strings.ReplaceAll(key, "-", ""), callKeys); near != "" {
+			hint = "did you mean: " + near
+		}
+		return usagef(hint, "there is no key %q (%s)", key, hint)
+	}
+	return fmt.Errorf("it is not JSON: %w", err)
+}
+
+// callKeys are the keys of a line.
+var callKeys = []string{
+	"task", "args", "id", "queue", "priority", "retries", "delay", "at", "expires", "softLimit", "hardLimit", "uniqueKey",
+	"uniqueFor", "keep", "encoding", "headers", "meta", "ignoreResult", "then", "onFailure",
 }

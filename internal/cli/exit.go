@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/stem-jobs/stem/internal/cli/console"
+	"github.com/stem-jobs/stem/internal/cli/printer"
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
 
@@ -59,16 +60,17 @@ func negative(code int) error { return &failure{code: code, quiet: true} }
 // exitCode maps an error to the code of the process, in this one place.
 func exitCode(err error) int {
 	var f *failure
+	var misuse *printer.Misuse
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE):
 		return exitOK // the reader of the pipe has had enough
 	case errors.As(err, &f) && f.code != 0:
 		return f.code
-	case errors.Is(err, console.ErrNeedsYes):
+	case errors.Is(err, console.ErrNeedsYes), errors.As(err, &misuse):
 		return exitUsage
 	case errors.Is(err, console.ErrDeclined):
 		return exitNegative
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, console.ErrInterrupted):
 		return exitInterrupted
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitTimeout

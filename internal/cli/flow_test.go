@@ -389,7 +389,7 @@ func TestConfigMistakesNameTheLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stderr := w.stem(exitConfig, "config", "check")
-	for _, want := range []string{"stem.yaml:2", "concurency", "concurrency", "stem.yaml:4", "stem config check"} {
+	for _, want := range []string{"stem.yaml:2", "concurency", "concurrency", "stem.yaml:4", "stem help configuration"} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("%q is not in:\n%s", want, stderr)
 		}
@@ -416,6 +416,9 @@ func TestConfigShowOrigin(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	w := newWorkplace(t)
+	w.stem(exitUnavailable, "health") // there is no store: a mistyped path is not healthy
+	w.stem(exitOK, "enqueue", "test.obey", "--id", "t1")
+	w.stem(exitOK, "task", "cancel", "t1")
 	out, _ := w.stem(exitOK, "health")
 	if !strings.Contains(out, "store\tok") || !strings.Contains(out, "workers\twarn") {
 		t.Errorf("got %q", out)
@@ -468,6 +471,54 @@ func check(t *testing.T, command, format string, width int, out string) {
 			if n := console.TextWidth(paint.ReplaceAllString(strings.TrimSuffix(line, "\n"), "")); n > width {
 				t.Errorf("%s: %d columns on %d: %q", command, n, width, line)
 			}
+		}
+	}
+}
+
+// TestLookingCreatesNothing: a command that only looks at a store never makes
+// one, and a store that ends with the command is refused.
+func TestLookingCreatesNothing(t *testing.T) {
+	w := newWorkplace(t)
+	for _, args := range [][]string{
+		{"task", "ls"}, {"task", "show", "x"}, {"task", "cancel", "x"}, {"queue", "ls"}, {"queue", "purge", "x", "--yes"},
+		{"dlq", "ls"}, {"dlq", "replay", "--all", "--yes"}, {"health"}, {"worker", "ls"}, {"worker", "ping"},
+	} {
+		w.stem(exitUnavailable, append(args, "--store", "sqlite:typo/x.db")...)
+	}
+	if _, err := os.Stat("typo"); !os.IsNotExist(err) {
+		t.Errorf("something was created: %v", err)
+	}
+	_, stderr := w.stem(exitUsage, "enqueue", "test.obey", "--store", "memory:")
+	if !strings.Contains(stderr, "ends with this command") {
+		t.Errorf("got %q", stderr)
+	}
+}
+
+func TestEnqueueTellsWhatWasThereAlready(t *testing.T) {
+	w := newWorkplace(t)
+	w.stem(exitOK, "enqueue", "test.obey", "--id", "t1")
+	out, stderr := w.stem(exitOK, "enqueue", "test.obey", "--id", "t1")
+	if out != "t1\n" || !strings.Contains(stderr, "exists already, queued") {
+		t.Errorf("stdout %q, stderr %q", out, stderr)
+	}
+	_, stderr = w.stem(exitNegative, "enqueue", "other.task", "--id", "t1", "--force")
+	if !strings.Contains(stderr, "it is a test.obey") {
+		t.Errorf("another task: %q", stderr)
+	}
+	w.stem(exitUsage, "enqueue", "test.obey", "--id", "")
+	_, stderr = w.stemWith(`{"task": "test.obey", "id": "t1"}`+"\n"+`{"task": "test.obeyy"}`+"\n", 0, exitPartial, "enqueue", "--stdin")
+	if !strings.Contains(stderr, "1 of 2 tasks existed already") || !strings.Contains(stderr, "line 2:") {
+		t.Errorf("stream: %q", stderr)
+	}
+}
+
+func TestDeadLettersThatAreNotThere(t *testing.T) {
+	w := newWorkplace(t)
+	w.dead(1)
+	for _, verb := range []string{"replay", "purge", "export"} {
+		_, stderr := w.stem(exitNegative, "dlq", verb, "dead-000", "nobody")
+		if !strings.Contains(stderr, "nobody") || w.deadCount() != 1 {
+			t.Errorf("%s: %q, or something was changed", verb, stderr)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,8 +18,8 @@ type checkLine struct {
 	Name      string        `json:"name"`
 	Level     control.Level `json:"level"`
 	Text      string        `json:"text"`
-	Hint      string        `json:"hint,omitempty"`
-	LatencyMs float64       `json:"latencyMs,omitempty"`
+	Hint      string        `json:"hint"`
+	LatencyMs float64       `json:"latencyMs"`
 }
 
 func newHealth(a *app) *cobra.Command {
@@ -67,11 +66,19 @@ func (a *app) health(ctx context.Context) error {
 		_, err = fmt.Fprint(a.console.Out, prometheus(lines))
 	default:
 		err = printer.PrintList(a.printer, healthList(lines))
+		for _, l := range lines {
+			if l.Hint != "" && a.printer.Human() { // in full, below a table that would cut it
+				a.hint("%s: %s", l.Name, l.Hint)
+			}
+		}
+	}
+	if err != nil {
+		return err
 	}
 	if code != exitOK {
-		err = errors.Join(negative(code), err)
+		return negative(code)
 	}
-	return err
+	return nil
 }
 
 // nagios is one line: the worst level, and what is not well.
@@ -114,9 +121,9 @@ func healthList(lines []checkLine) printer.List[checkLine] {
 		Columns: []printer.Column[checkLine]{
 			{Title: "CHECK", Raw: func(l checkLine) string { return l.Name }},
 			{Title: "LEVEL", Raw: func(l checkLine) string { return string(l.Level) }, Style: levelStyle},
-			{Title: "FINDING", Raw: func(l checkLine) string { return l.Text }, Min: 20},
-			{Title: "HINT", Raw: func(l checkLine) string { return l.Hint }, Min: 20, Priority: 1},
-			{Title: "MS", Raw: latencyText, Right: true, Priority: 2},
+			{Title: "FINDING", Raw: func(l checkLine) string { return l.Text }, Min: 40},
+			{Title: "MS", Raw: latencyText, Right: true, Priority: 1},
+			{Title: "HINT", Raw: func(l checkLine) string { return l.Hint }, Wide: true},
 		},
 	}
 }

@@ -45,6 +45,7 @@ func Main(o Options) (code int) {
 	defer a.recoverBug(&code)
 	ctx, stop := interruptible()
 	defer stop()
+	o.Console.Interrupt = ctx.Done()
 	root := newRoot(a)
 	root.SetArgs(o.Args)
 	root.SetOut(o.Console.Out)

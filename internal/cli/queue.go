@@ -36,7 +36,7 @@ type queueView struct {
 	Retried   int64    `json:"retried"`
 	Lost      int64    `json:"lost"`
 	Workers   []string `json:"workers"`
-	PausedBy  string   `json:"pausedBy,omitempty"`
+	PausedBy  string   `json:"pausedBy"`
 
 	oldest time.Time
 }
@@ -58,7 +58,7 @@ func (a *app) queueViews(ctx context.Context, names []string) ([]queueView, erro
 		views[i] = queueView{
 			Queue: s.Queue, Ready: s.Ready, Delayed: s.Delayed, Waiting: s.Waiting, Parked: s.Parked, Leased: s.Leased,
 			Dead: s.Dead, Enqueued: s.Enqueued, Succeeded: s.Succeeded, Failed: s.Failed, Cancelled: s.Cancelled,
-			Retried: s.Retried, Lost: s.Lost, Workers: q.Workers, PausedBy: q.PausedBy, oldest: s.OldestReady,
+			Retried: s.Retried, Lost: s.Lost, Workers: append([]string{}, q.Workers...), PausedBy: q.PausedBy, oldest: s.OldestReady,
 		}
 		if !s.OldestReady.IsZero() {
 			views[i].OldestMs = max(0, a.options.Now.Now().Sub(s.OldestReady).Milliseconds())

@@ -50,10 +50,14 @@ type cancelView struct {
 	Was    runtime.State `json:"was"`
 	Ended  bool          `json:"ended"`
 	DryRun bool          `json:"dryRun"`
+
+	remembered, terminated bool
 }
 
 func (v cancelView) outcome() string {
 	switch {
+	case v.Was == "" && v.remembered:
+		return "unknown; it is cancelled when it appears"
 	case v.Was == "":
 		return "unknown"
 	case v.Was.Terminal():
@@ -63,7 +67,10 @@ func (v cancelView) outcome() string {
 	case v.Ended:
 		return "cancelled"
 	}
-	return "flagged (" + string(v.Was) + ")"
+	if v.terminated {
+		return "its handler is being cancelled"
+	}
+	return "still runs; it is not retried (to stop it: --terminate)"
 }
 
 func (o *taskCancelOptions) run(ctx context.Context, args []string) error {
@@ -128,7 +135,7 @@ func (o *taskCancelOptions) cancel(ctx context.Context, opened *stem.App, ids []
 		return nil, err
 	}
 	for i, r := range results {
-		views[i] = cancelView{ID: ids[i], Was: r.Was, Ended: r.Ended}
+		views[i] = cancelView{ID: ids[i], Was: r.Was, Ended: r.Ended, remembered: o.remember > 0, terminated: o.terminate}
 	}
 	return views, nil
 }

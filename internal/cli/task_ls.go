@@ -15,6 +15,7 @@ type taskLsOptions struct {
 	app    *app
 	query  runtime.TaskQuery
 	states []string
+	places []string
 	all    bool
 	watch  watchFlag
 }
@@ -34,6 +35,7 @@ func newTaskLs(a *app) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.query.Queue, "queue", "", "only this queue")
 	f.StringVar(&o.query.Name, "task", "", "only tasks of this name")
+	f.StringSliceVar(&o.places, "place", nil, "only these places: "+join(runtime.Places))
 	f.StringSliceVar(&o.states, "state", nil, "only these states: "+join(runtime.States))
 	a.momentVar(f, &o.query.Since, "since", "enqueued since this `time` (or that long ago)")
 	a.momentVar(f, &o.query.Until, "until", "enqueued before this `time` (or that long ago)")
@@ -51,6 +53,9 @@ func (o *taskLsOptions) run(ctx context.Context) error {
 	}
 	var err error
 	if o.query.States, err = parseStates(o.states); err != nil {
+		return err
+	}
+	if o.query.Places, err = parsePlaces(o.places); err != nil {
 		return err
 	}
 	opened, err := o.app.open(ctx)
@@ -108,13 +113,16 @@ func listPage(ctx context.Context, b *runtime.Backend, q runtime.TaskQuery, curs
 	if rest, ended := cutCursor(cursor, endedCursor); ended {
 		q.Cursor = rest
 		page, next, err := b.Results.List(ctx, q)
-		return withoutDead(page), prefixed(endedCursor, next), err
+		return page, prefixed(endedCursor, next), err
 	}
 	rest, ok := cutCursor(cursor, liveCursor)
 	if !ok && cursor != "" {
 		return nil, "", usagef("take it from the nextCursor of an earlier page", "bad --cursor %q", cursor)
 	}
 	q.Cursor = rest
+	if q.Places = unfinished(q.Places); len(q.Places) == 0 {
+		return nil, endedCursor, nil
+	}
 	page, next, err := b.Queues.List(ctx, q)
 	if err != nil {
 		return nil, "", err
@@ -125,13 +133,14 @@ func listPage(ctx context.Context, b *runtime.Backend, q runtime.TaskQuery, curs
 	return page, liveCursor + next, nil
 }
 
-// withoutDead drops dead letters from the ended tasks: the first listing has
-// them.
-func withoutDead(rs []runtime.TaskRecord) []runtime.TaskRecord {
-	kept := rs[:0]
-	for _, r := range rs {
-		if r.Place != runtime.PlaceDead {
-			kept = append(kept, r)
+// unfinished leaves of the places asked for those of the first listing; nil is
+// all of them. Dead letters come with what has ended, or old ones would hide
+// what is going on.
+func unfinished(asked []runtime.Place) []runtime.Place {
+	var kept []runtime.Place
+	for _, p := range runtime.Places {
+		if p != runtime.PlaceDead && p != runtime.PlaceDone && (asked == nil || contains(asked, p)) {
+			kept = append(kept, p)
 		}
 	}
 	return kept

@@ -48,7 +48,7 @@ func (a *app) showTasks(ctx context.Context, ids []string, reveal bool) error {
 		record, err := opened.Record(ctx, id)
 		if errors.Is(err, runtime.ErrNotFound) {
 			missing++
-			a.console.Notef("stem: no task %s (its record may have been kept long enough)", id)
+			a.console.Notef("stem: no task %s (or its record has expired)", id)
 			continue
 		}
 		if err != nil {

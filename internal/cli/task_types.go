@@ -15,12 +15,12 @@ type typeView struct {
 	Kind        string   `json:"kind"`
 	Queue       string   `json:"queue"`
 	MaxRetries  int      `json:"maxRetries"`
-	HardLimit   string   `json:"hardLimit,omitempty"`
-	Rate        string   `json:"rate,omitempty"`
-	Description string   `json:"description,omitempty"`
-	Tags        []string `json:"tags,omitempty"`
+	HardLimit   string   `json:"hardLimit"`
+	Rate        string   `json:"rate"`
+	Description string   `json:"description"`
+	Tags        []string `json:"tags"`
 	Idempotent  bool     `json:"idempotent"`
-	Source      string   `json:"source,omitempty"`
+	Source      string   `json:"source"`
 }
 
 func newTaskTypes(a *app) *cobra.Command {

@@ -52,6 +52,9 @@ func (a *app) wait(ctx context.Context, opened *stem.App, ids []string, timeout 
 			return err
 		}
 	}
+	if a.console.ErrTTY {
+		a.hint("waiting; Ctrl-C ends the waiting, not the task")
+	}
 	failed := false
 	for _, id := range ids {
 		record, err := opened.Client().WaitOne(ctx, id)
@@ -60,6 +63,9 @@ func (a *app) wait(ctx context.Context, opened *stem.App, ids []string, timeout 
 				code: exitTimeout, err: fmt.Errorf("task %s has not ended after %s", id, runtime.FormatDuration(timeout)),
 				hint: "see why: stem task explain " + id,
 			}
+		}
+		if errors.Is(err, context.Canceled) {
+			return &failure{code: exitInterrupted, err: fmt.Errorf("no longer waiting for task %s; it goes on", id), hint: "stem task wait " + id}
 		}
 		if err != nil {
 			return err

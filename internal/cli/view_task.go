@@ -22,21 +22,21 @@ type taskView struct {
 	Attempt    int             `json:"attempt"`
 	Deliveries int             `json:"deliveries"`
 	Losses     int             `json:"losses"`
-	Worker     string          `json:"worker,omitempty"`
-	Reason     string          `json:"reason,omitempty"`
-	Error      string          `json:"error,omitempty"`
-	Group      string          `json:"group,omitempty"`
-	UniqueKey  string          `json:"uniqueKey,omitempty"`
-	LimitKey   string          `json:"limitKey,omitempty"`
+	Worker     string          `json:"worker"`
+	Reason     string          `json:"reason"`
+	Error      string          `json:"error"`
+	Group      string          `json:"group"`
+	UniqueKey  string          `json:"uniqueKey"`
+	LimitKey   string          `json:"limitKey"`
 	EnqueuedAt string          `json:"enqueuedAt"`
-	DueAt      string          `json:"dueAt,omitempty"`
-	StartedAt  string          `json:"startedAt,omitempty"`
-	FinishedAt string          `json:"finishedAt,omitempty"`
-	UpdatedAt  string          `json:"updatedAt,omitempty"`
-	ExpiresAt  string          `json:"expiresAt,omitempty"`
-	KeepUntil  string          `json:"keepUntil,omitempty"`
-	DurationMs *int64          `json:"durationMs,omitempty"`
-	Percent    float64         `json:"percent,omitempty"`
+	DueAt      string          `json:"dueAt"`
+	StartedAt  string          `json:"startedAt"`
+	FinishedAt string          `json:"finishedAt"`
+	UpdatedAt  string          `json:"updatedAt"`
+	ExpiresAt  string          `json:"expiresAt"`
+	KeepUntil  string          `json:"keepUntil"`
+	DurationMs *int64          `json:"durationMs"`
+	Percent    float64         `json:"percent"`
 	Progress   json.RawMessage `json:"progress,omitempty"`
 
 	record runtime.TaskRecord
@@ -146,6 +146,19 @@ func parseStates(words []string) ([]runtime.State, error) {
 			return nil, usagef(hint, "no state %q", w)
 		}
 		out = append(out, s)
+	}
+	return out, nil
+}
+
+// parsePlaces reads the values of --place.
+func parsePlaces(words []string) ([]runtime.Place, error) {
+	var out []runtime.Place
+	for _, w := range words {
+		p := runtime.Place(w)
+		if !contains(runtime.Places, p) {
+			return nil, usagef("places are: "+join(runtime.Places), "no place %q", w)
+		}
+		out = append(out, p)
 	}
 	return out, nil
 }

@@ -92,7 +92,7 @@ func (a *app) work(ctx context.Context, overrides []config.Override) error {
 		return err
 	}
 	log := a.logger(cfg)
-	opened, err := a.open(ctx, stem.WithLogger(log))
+	opened, err := a.openOrCreate(ctx, stem.WithLogger(log))
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func workerList(p *printer.Printer, workers []runtime.Heartbeat) printer.List[ru
 		Name:  func(w runtime.Heartbeat) string { return w.WorkerID },
 		Columns: []printer.Column[runtime.Heartbeat]{
 			{Title: "WORKER", Raw: func(w runtime.Heartbeat) string { return w.WorkerID }, Middle: true, Min: 14},
-			{Title: "STATE", Raw: func(w runtime.Heartbeat) string { return w.State }, Priority: 2},
+			{Title: "STATE", Raw: func(w runtime.Heartbeat) string { return w.State }, Human: func(w runtime.Heartbeat) string { return aliveText(w, p.Now()) }, Priority: 2},
 			{Title: "QUEUES", Raw: func(w runtime.Heartbeat) string { return strings.Join(w.Queues, ",") }, Priority: 1, Min: 10},
 			{Title: "RUNNING", Raw: func(w runtime.Heartbeat) string {
 				return strconv.Itoa(len(w.Active)) + "/" + strconv.Itoa(w.Concurrency)
@@ -67,6 +67,17 @@ func workerList(p *printer.Printer, workers []runtime.Heartbeat) printer.List[ru
 	}
 }
 
+// quietAfter is how old a heartbeat may be before the worker is called silent:
+// one has been missed.
+const quietAfter = 8 * time.Second
+
+func aliveText(w runtime.Heartbeat, now time.Time) string {
+	if age := now.Sub(w.Timestamp); age > quietAfter {
+		return "silent " + printer.Span(age)
+	}
+	return w.State
+}
+
 func stuckStyle(w runtime.Heartbeat) console.Style {
 	if len(w.Stuck) > 0 {
 		return console.Red
@@ -78,7 +89,7 @@ func stuckStyle(w runtime.Heartbeat) console.Style {
 type replyView struct {
 	Worker string `json:"worker"`
 	Status string `json:"status"`
-	Error  string `json:"error,omitempty"`
+	Error  string `json:"error"`
 }
 
 func newWorkerPing(a *app) *cobra.Command {

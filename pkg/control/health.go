@@ -81,7 +81,7 @@ func queueChecks(q Queue, now time.Time) []Check {
 		out = append(out, Check{Name: name, Level: Warn, Text: "paused by " + q.PausedBy})
 	}
 	if q.Stat.Parked > 0 {
-		out = append(out, Check{Name: name, Level: Warn, Text: fmt.Sprintf("parked tasks, whose names no worker knows: %d", q.Stat.Parked), Hint: "stem task ls --queue " + q.Stat.Queue})
+		out = append(out, Check{Name: name, Level: Warn, Text: fmt.Sprintf("parked tasks, whose names no worker knows: %d", q.Stat.Parked), Hint: "stem task ls --place parked --queue " + q.Stat.Queue})
 	}
 	if q.Stat.Dead > 0 {
 		out = append(out, Check{Name: name, Level: Warn, Text: fmt.Sprintf("dead letters that wait for a decision: %d", q.Stat.Dead), Hint: "stem dlq ls --queue " + q.Stat.Queue})

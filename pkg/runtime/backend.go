@@ -55,9 +55,11 @@ func (b *Backend) Close() error {
 //
 //   - Clock replaces the store's own clock, for tests. Production leaves it nil.
 //   - ReadOnly refuses to create or change the store's schema.
+//   - MustExist refuses to create the store, and may upgrade it.
 type OpenOptions struct {
-	Clock    Clock
-	ReadOnly bool
+	Clock     Clock
+	ReadOnly  bool
+	MustExist bool
 }
 
 // Driver opens stores of one kind.
@@ -124,7 +126,7 @@ func Open(ctx context.Context, storeURL string, o OpenOptions) (*Backend, error)
 		return nil, &Error{
 			Code:    CodeUnsupported,
 			Message: fmt.Sprintf("cannot open store %s: no driver for %q", MaskURL(storeURL), scheme),
-			Hint:    "this build has: " + strings.Join(Drivers(), ", "),
+			Hint:    "this build has: " + strings.Join(Drivers(), ", ") + "; a Go program links a driver by importing its package, such as .../pkg/runtime/driver/sqlite",
 		}
 	}
 	return d.Open(ctx, storeURL, o)

@@ -30,6 +30,7 @@ type Console struct {
 	ErrColor   bool
 	Accessible bool
 	NoInput    bool
+	Interrupt  <-chan struct{} // closed when the person has had enough; nil: never
 	Env        func(string) string
 }
 

@@ -14,6 +14,9 @@ var ErrNeedsYes = errors.New("confirmation is needed and there is no terminal to
 // ErrDeclined says that the person did not confirm.
 var ErrDeclined = errors.New("cancelled; nothing was changed")
 
+// ErrInterrupted says that the person pressed Ctrl-C instead of answering.
+var ErrInterrupted = errors.New("interrupted; nothing was changed")
+
 // Confirm asks a yes-or-no question; Enter is no.
 //
 //   - Errors: ErrNeedsYes without a terminal, ErrDeclined for anything but yes.
@@ -48,9 +51,23 @@ func (c *Console) ask(prompt string) (string, error) {
 		return "", ErrNeedsYes
 	}
 	fmt.Fprint(c.Err, prompt)
-	line, err := bufio.NewReader(c.In).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", err
+	type answer struct {
+		line string
+		err  error
 	}
-	return strings.TrimSpace(line), nil
+	answers := make(chan answer, 1) // the read cannot be interrupted; it ends with the process
+	go func() {
+		line, err := bufio.NewReader(c.In).ReadString('\n')
+		answers <- answer{line, err}
+	}()
+	select {
+	case <-c.Interrupt:
+		fmt.Fprintln(c.Err)
+		return "", ErrInterrupted
+	case a := <-answers:
+		if a.err != nil && !errors.Is(a.err, io.EOF) {
+			return "", a.err
+		}
+		return strings.TrimSpace(a.line), nil
+	}
 }

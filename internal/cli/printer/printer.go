@@ -39,6 +39,17 @@ type Printer struct {
 	YAML     func(v any) ([]byte, error) // the encoder lives with the configuration
 }
 
+// Misuse is a mistake in what the person asked of the output.
+type Misuse struct{ err error }
+
+func misuse(format string, args ...any) error { return &Misuse{fmt.Errorf(format, args...)} }
+
+// Error says what is wrong.
+func (m *Misuse) Error() string { return m.err.Error() }
+
+// Unwrap returns the cause.
+func (m *Misuse) Unwrap() error { return m.err }
+
 // Check refuses settings that do not fit together before any work is done.
 func (p *Printer) Check() error {
 	if known := append(slices.Clone(Formats), p.More...); p.Format != "" && !slices.Contains(known, p.Format) {

@@ -3,7 +3,6 @@ package printer
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"sort"
 	"strings"
@@ -83,7 +82,7 @@ func (p *Printer) pick(v any) (any, error) {
 				names = append(names, name)
 			}
 			sort.Strings(names)
-			return nil, fmt.Errorf("no field %q: there are %s", f, strings.Join(names, ", "))
+			return nil, misuse("no field %q: there are %s", f, strings.Join(names, ", "))
 		}
 		out[f] = x
 	}
@@ -125,18 +124,20 @@ func text(v any) string {
 func (p *Printer) runTemplate(v any) error {
 	t, err := template.New("template").Option("missingkey=error").Parse(p.Template)
 	if err != nil {
-		return fmt.Errorf("bad --template: %w", err)
+		return misuse("bad --template: %w", err)
 	}
-	if err := t.Execute(p.Console.Out, v); err != nil {
-		return fmt.Errorf("bad --template: %w", err)
+	var out bytes.Buffer // all of it or nothing
+	if err := t.Execute(&out, v); err != nil {
+		return misuse("bad --template: %w", err)
 	}
-	return nil
+	_, err = p.Console.Out.Write(out.Bytes())
+	return err
 }
 
 func (p *Printer) runJQ(v any) error {
 	query, err := gojq.Parse(p.JQ)
 	if err != nil {
-		return fmt.Errorf("bad --jq: %w", err)
+		return misuse("bad --jq: %w", err)
 	}
 	results := query.Run(v)
 	for {
@@ -145,7 +146,7 @@ func (p *Printer) runJQ(v any) error {
 			return nil
 		}
 		if err, isErr := r.(error); isErr {
-			return fmt.Errorf("bad --jq: %w", err)
+			return misuse("bad --jq: %w", err)
 		}
 		if s, isText := r.(string); isText {
 			if _, err := io.WriteString(p.Console.Out, s+"\n"); err != nil {

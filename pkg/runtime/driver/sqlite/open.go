@@ -86,8 +86,8 @@ func (l location) prepare(o runtime.OpenOptions) (created bool, err error) {
 		return false, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, problem(runtime.CodeDenied, err.Error(), "check the path and who may read it")
-	case o.ReadOnly:
-		return false, problem(runtime.CodeNotFound, "the file does not exist", "check the path, or run a command that creates the store")
+	case o.ReadOnly || o.MustExist:
+		return false, problem(runtime.CodeNotFound, "the file does not exist", "check the path; a command that works with it creates it, such as stem enqueue or stem up")
 	}
 	if err := os.MkdirAll(filepath.Dir(l.path), 0o755); err != nil {
 		return false, problem(runtime.CodeDenied, err.Error(), "make the directory, or point store at another one")
