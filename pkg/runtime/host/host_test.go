@@ -141,6 +141,14 @@ func (s *stage) last() string {
 	return ""
 }
 
+// slowBus takes its time, so that whatever can happen meanwhile does.
+type slowBus struct{ runtime.Bus }
+
+func (b slowBus) Send(ctx context.Context, ms []runtime.Message) error {
+	<-time.After(100 * time.Millisecond)
+	return b.Bus.Send(ctx, ms)
+}
+
 func play(t *testing.T, f func(t *testing.T, s *stage), roles func() []runtime.Role) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -150,7 +158,7 @@ func play(t *testing.T, f func(t *testing.T, s *stage), roles func() []runtime.R
 		}
 		defer store.Close()
 		s := &stage{t: t, signals: make(chan os.Signal, 4), bus: store.Bus, done: make(chan error, 1)}
-		s.Host, err = host.New(host.Options{Roles: roles(), Signals: s.signals, Bus: store.Bus, ID: "web/1", Notify: func(line string) {
+		s.Host, err = host.New(host.Options{Roles: roles(), Signals: s.signals, Bus: slowBus{store.Bus}, ID: "web/1", Notify: func(line string) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.lines = append(s.lines, line)
@@ -198,6 +206,7 @@ func TestSignalsEscalateAndSayWhatTheNextDoes(t *testing.T) {
 			if got := s.last(); got != step.line {
 				t.Errorf("announced %q, want %q", got, step.line)
 			}
+			s.Stop(runtime.DrainWarm) // softer or the same: no effect
 		}
 		if err := <-s.done; err != nil {
 			t.Error(err)
@@ -238,9 +247,13 @@ func TestOtherSignals(t *testing.T) {
 func TestRemindsOfWhatIsLeft(t *testing.T) {
 	var worker *fake
 	play(t, func(t *testing.T, s *stage) {
-		s.signals <- os.Interrupt
 		<-time.After(25 * time.Second)
-		if got := s.notes(); len(got) != 3 || got[2] != "still stopping: 2 tasks left" {
+		if got := s.notes(); len(got) != 0 {
+			t.Errorf("told %q although nothing stops", got)
+		}
+		s.signals <- os.Interrupt
+		<-time.After(14 * time.Second)
+		if got := s.notes(); len(got) != 2 || got[1] != "still stopping: 2 tasks left" {
 			t.Errorf("told %q", got)
 		}
 		s.Stop(runtime.DrainHard)
@@ -320,11 +333,15 @@ func TestHostRunsAgain(t *testing.T) {
 		go func() { s.done <- s.Run(context.Background()) }()
 		synctest.Wait()
 		s.signals <- os.Interrupt
-		if got := s.last(); got != "stopping" {
+		if got := s.last(); got != "stopping: 1 task left; press Ctrl-C again to cancel them" {
 			t.Errorf("announced %q", got)
 		}
 		if err := <-s.done; err != nil {
 			t.Error(err)
 		}
-	}, func() []runtime.Role { return []runtime.Role{newFake("worker")} })
+	}, func() []runtime.Role {
+		worker := newFake("worker")
+		worker.active = 1
+		return []runtime.Role{worker}
+	})
 }
