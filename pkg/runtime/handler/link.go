@@ -101,7 +101,7 @@ func (l *link) serve(m Message) {
 	reply := Message{Type: TypeReply, ID: m.ID}
 	results, err := l.carryOut(m)
 	reply.Results, reply.Error = results, wireError(err)
-	if m.ID == "" {
+	if len(m.ID) == 0 || string(m.ID) == "null" {
 		if err != nil {
 			l.complain(clip(m.Type, 40) + ": " + err.Error())
 		}

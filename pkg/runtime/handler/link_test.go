@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -40,12 +41,12 @@ func TestLinkHeartbeatTellsWhy(t *testing.T) {
 	l, unlink := newLink(ctx, &runtime.Task{Host: &logHost{}})
 	defer unlink()
 	<-l.out // the greeting
-	l.serve(Message{Type: TypeHeartbeat, ID: "1"})
+	l.serve(Message{Type: TypeHeartbeat, ID: json.RawMessage("1")})
 	if r := <-l.out; r.Error != nil {
 		t.Errorf("got %+v", r.Error)
 	}
 	cancel(runtime.CauseRevoked)
-	l.serve(Message{Type: TypeHeartbeat, ID: "2"})
+	l.serve(Message{Type: TypeHeartbeat, ID: json.RawMessage("2")})
 	if r := <-l.out; r.Error == nil || r.Error.Message != runtime.CauseRevoked.Error() {
 		t.Errorf("got %+v", r)
 	}

@@ -39,12 +39,13 @@ const (
 // Message is one line of the host protocol: a JSON object. One struct serves
 // both directions and every type; which keys count is said at the types.
 //
+//   - ID is any JSON value of the program's; the reply repeats it.
 //   - Units: by and after are durations in stem's grammar ("90s", "1d").
 //   - Source: line-delimited JSON, as in JSON-RPC over stdio but one-way unless
 //     an id asks for more.
 type Message struct {
-	Type string `json:"type"`
-	ID   string `json:"id,omitempty"`
+	Type string          `json:"type"`
+	ID   json.RawMessage `json:"id,omitempty"`
 
 	// from the program
 	Percent float64         `json:"percent,omitempty"`

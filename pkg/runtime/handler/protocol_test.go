@@ -49,14 +49,14 @@ func TestProtocolRequests(t *testing.T) {
 	got := talk(t, task, 5,
 		`{"type":"progress","percent":25}`,
 		`{"type":"progress","id":"a","percent":50,"data":{"row":7}}`,
-		`{"type":"heartbeat","id":"b"}`,
+		`{"type":"heartbeat","id":17}`, // a number comes back as one
 		`{"type":"extend","id":"c","by":"1d"}`,
 		`{"type":"log","line":"from the program"}`,
 		`{"type":"enqueue","id":"d","tasks":[{"name":"mail.send","args":{"to":1},"queue":"mail","priority":3,"maxRetries":2,"delay":"5m","expires":"1h","unique":{"for":"10m","replace":true}},{"name":"b"}]}`,
 		`{"type":"enqueue","id":"e","tasks":[{"name":"x","delay":"soon"}]}`,
 	)
-	for i, id := range []string{"a", "b", "c", "d", "e"} {
-		if got[i].Type != handler.TypeReply || got[i].ID != id || (got[i].Error != nil) != (id == "e") {
+	for i, id := range []string{`"a"`, `17`, `"c"`, `"d"`, `"e"`} {
+		if got[i].Type != handler.TypeReply || string(got[i].ID) != id || (got[i].Error != nil) != (i == 4) {
 			t.Errorf("reply %d is %+v (error %+v)", i, got[i], got[i].Error)
 		}
 	}
@@ -136,7 +136,7 @@ func TestProtocolLastRequests(t *testing.T) {
 }
 
 func ExampleMessage() {
-	line, _ := json.Marshal(handler.Message{Type: handler.TypeProgress, ID: "1", Percent: 50, Data: json.RawMessage(`{"row":7}`)})
+	line, _ := json.Marshal(handler.Message{Type: handler.TypeProgress, ID: json.RawMessage(`"1"`), Percent: 50, Data: json.RawMessage(`{"row":7}`)})
 	fmt.Println(string(line))
 	// Output: {"type":"progress","id":"1","percent":50,"data":{"row":7}}
 }
