@@ -29,6 +29,10 @@ const (
 	AuditBreak  = "break-lock"
 	AuditPause  = "pause"
 	AuditResume = "resume"
+
+	// AuditUnreadable is no act: what was stored about Subject cannot be read any
+	// more and was left out.
+	AuditUnreadable = "unreadable"
 )
 
 // AuditEntry is one act of an operator on one subject (a task, lock or queue).

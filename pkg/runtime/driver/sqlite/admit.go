@@ -186,11 +186,7 @@ func (s *step) serve(key string) error {
 		if err != nil || t == nil {
 			return err
 		}
-		uses, err := decodeUses(t.uses)
-		if err != nil {
-			return err
-		}
-		full, err := s.takeSlots(t, uses)
+		full, err := s.takeSlots(t, decodeUses(t.uses))
 		if err != nil || full == key {
 			return err
 		}
@@ -214,23 +210,23 @@ func encodeUses(uses []runtime.LimitUse) string {
 	return string(raw)
 }
 
-func decodeUses(raw string) ([]runtime.LimitUse, error) {
-	if raw == "" {
-		return nil, nil
-	}
+// decodeUses returns what a task asked for when it was last admitted. What
+// cannot be read is nothing: the task is not in anybody's way then, and asks
+// again when it is handed out.
+func decodeUses(raw string) []runtime.LimitUse {
 	var uses []runtime.LimitUse
-	if err := json.Unmarshal([]byte(raw), &uses); err != nil {
-		return nil, &runtime.Error{Code: runtime.CodeCorrupt, Message: "decode the limits of a task", Err: err}
+	if raw == "" || json.Unmarshal([]byte(raw), &uses) != nil {
+		return nil
 	}
-	return uses, nil
+	return uses
 }
 
 // hasSlots reports whether a task holds all the slots that it asked for, as the
 // limits are now.
 func (s *step) hasSlots(seq int64, raw string) (bool, error) {
-	uses, err := decodeUses(raw)
-	if err != nil {
-		return false, err
+	uses := decodeUses(raw)
+	if len(uses) == 0 {
+		return false, nil
 	}
 	for _, u := range uses {
 		l, err := s.limit(u)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
@@ -19,26 +20,59 @@ func newGroupDraft(g *runtime.Group) (*groupDraft, error) {
 	}
 	d := &groupDraft{Group: g}
 	var err error
-	if d.done, err = callback(g.Done); err != nil {
+	if d.done, err = encodeCallback(g.Done); err != nil {
 		return nil, err
 	}
-	d.failing, err = callback(g.Failed)
+	d.failing, err = encodeCallback(g.Failed)
 	return d, err
 }
 
-// callback encodes what a group publishes at its end. Nobody would hear that
-// the queue is full then, so its depth does not bind it.
-func callback(p *runtime.Publication) (any, error) {
+// callback is what a group publishes at its end, as it is stored. What the row
+// of the task needs is taken out of the envelope at the opening: whoever closes
+// the group may be an older version, which cannot read it.
+type callback struct {
+	ID         string          `json:"id"`
+	Name       string          `json:"name"`
+	Queue      string          `json:"queue"`
+	Priority   int             `json:"priority,omitempty"`
+	Attempt    int             `json:"attempt,omitempty"`
+	EnqueuedAt time.Time       `json:"enqueuedAt,omitzero"`
+	NotBefore  time.Time       `json:"notBefore,omitzero"`
+	ExpiresAt  time.Time       `json:"expiresAt,omitzero"`
+	Visibility time.Duration   `json:"visibility,omitempty"`
+	Group      string          `json:"group,omitempty"`
+	Envelope   json.RawMessage `json:"envelope"`
+}
+
+// encodeCallback returns p as it is stored. Nobody would hear that the queue is
+// full at the group's end, so its depth does not bind it.
+func encodeCallback(p *runtime.Publication) (any, error) {
 	if p == nil {
 		return nil, nil
 	}
-	c := *p
-	c.MaxDepth = 0
-	raw, err := json.Marshal(&c)
+	envelope, err := encode(p.Envelope)
+	if err != nil {
+		return nil, err
+	}
+	e := p.Envelope
+	raw, err := json.Marshal(callback{
+		ID: e.ID, Name: e.Name, Queue: e.Queue, Priority: e.Priority, Attempt: e.Attempt, EnqueuedAt: e.EnqueuedAt,
+		NotBefore: p.NotBefore, ExpiresAt: p.ExpiresAt, Visibility: e.VisibilityTimeout, Group: p.Group, Envelope: envelope,
+	})
 	if err != nil {
 		return nil, &runtime.Error{Code: runtime.CodeInvalid, Message: "encode the group's callback", Err: err}
 	}
 	return string(raw), nil
+}
+
+func (c *callback) draft() *taskDraft {
+	return &taskDraft{id: c.ID, raw: c.Envelope, Publication: &runtime.Publication{
+		Envelope: &runtime.Envelope{
+			ID: c.ID, Name: c.Name, Queue: c.Queue, Priority: c.Priority, Attempt: c.Attempt,
+			EnqueuedAt: c.EnqueuedAt, VisibilityTimeout: c.Visibility,
+		},
+		NotBefore: c.NotBefore, ExpiresAt: c.ExpiresAt, Group: c.Group,
+	}}
 }
 
 func (s *step) openGroup(g *groupDraft) error {
@@ -96,7 +130,7 @@ RETURNING CASE WHEN succeeded = size THEN done ELSE failing END, keep`, func(r r
 		return err
 	}
 	if next != "" {
-		if err := s.publishCallback(next); err != nil {
+		if err := s.publishCallback(id, next); err != nil {
 			return err
 		}
 	}
@@ -106,28 +140,23 @@ RETURNING CASE WHEN succeeded = size THEN done ELSE failing END, keep`, func(r r
 	return nil
 }
 
-func (s *step) publishCallback(raw string) error {
-	var p runtime.Publication
-	if err := json.Unmarshal([]byte(raw), &p); err != nil {
-		return &runtime.Error{Code: runtime.CodeCorrupt, Message: "decode the group's callback", Err: err}
+// publishCallback never fails for what is stored: the step that closes a group
+// is the end of its last member, or the housekeeping for all.
+func (s *step) publishCallback(group, raw string) error {
+	var c callback
+	if err := json.Unmarshal([]byte(raw), &c); err != nil {
+		return s.audit(runtime.AuditUnreadable, group, "", "", "the callback of the group: "+err.Error())
 	}
-	if err := s.leaveLostGroup(&p); err != nil {
-		return err
+	if c.Group != "" {
+		member, err := s.isMember(c.Group, c.ID)
+		if err != nil {
+			return err
+		}
+		if !member {
+			c.Group = "" // it would be refused, and nobody would hear of it
+		}
 	}
-	_, err := s.commit(&draft{tasks: []taskDraft{newTaskDraft(&p)}})
-	return err
-}
-
-// leaveLostGroup takes a callback out of a group that does not know it, or does
-// not exist any more: it would be refused, and nobody would hear of it.
-func (s *step) leaveLostGroup(p *runtime.Publication) error {
-	if p.Group == "" || p.Envelope == nil {
-		return nil
-	}
-	member, err := s.isMember(p.Group, p.Envelope.ID)
-	if !member {
-		p.Group = ""
-	}
+	_, err := s.commit(&draft{tasks: []taskDraft{*c.draft()}})
 	return err
 }
 

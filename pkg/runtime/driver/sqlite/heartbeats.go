@@ -24,15 +24,16 @@ func (p heartbeats) Beat(ctx context.Context, h runtime.Heartbeat, ttl time.Dura
 	})
 }
 
-// List returns the live workers in the order of their ids.
+// List returns the live workers in the order of their ids. One whose heartbeat
+// cannot be read does not hide the others, and is alive all the same.
 func (p heartbeats) List(ctx context.Context) ([]runtime.Heartbeat, error) {
 	var out []runtime.Heartbeat
 	now := p.clock.Now().UnixMicro()
 	err := p.read(ctx, "list workers", func(q session) error {
-		return q.query(`SELECT body FROM stem_heartbeats WHERE until > ? ORDER BY worker`, func(r row) error {
+		return q.query(`SELECT worker, incarnation, body FROM stem_heartbeats WHERE until > ? ORDER BY worker`, func(r row) error {
 			var h runtime.Heartbeat
-			if err := json.Unmarshal([]byte(r.str(0)), &h); err != nil {
-				return &runtime.Error{Code: runtime.CodeCorrupt, Message: "decode heartbeat", Err: err}
+			if json.Unmarshal([]byte(r.str(2)), &h) != nil {
+				h = runtime.Heartbeat{WorkerID: r.str(0), Incarnation: r.str(1)}
 			}
 			out = append(out, h)
 			return nil

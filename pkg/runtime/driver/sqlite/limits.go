@@ -31,14 +31,16 @@ func numbersOf(u runtime.LimitUse) numbers { return numbers{u.Rate, u.Per, u.Slo
 
 const limitColumns = `SELECT l.key, coalesce(l.override, l.declared), l.override IS NOT NULL, l.tat FROM stem_limits l `
 
-func scanLimit(r row) (limit, error) {
-	l := limit{overridden: r.bool(2), tat: r.int(3)}
+// scanLimit reads a limit. Numbers that cannot be read do not hold, or everybody
+// who uses the limit would be stuck.
+func scanLimit(r row) limit {
+	l := limit{LimitUse: runtime.LimitUse{Key: r.str(0)}, tat: r.int(3)}
 	var n numbers
-	if err := json.Unmarshal([]byte(r.str(1)), &n); err != nil {
-		return l, &runtime.Error{Code: runtime.CodeCorrupt, Message: "decode limit " + r.str(0), Err: err}
+	if json.Unmarshal([]byte(r.str(1)), &n) == nil {
+		l.overridden = r.bool(2)
+		l.Rate, l.Per, l.Slots = n.Rate, n.Per, n.Slots
 	}
-	l.LimitUse = runtime.LimitUse{Key: r.str(0), Rate: n.Rate, Per: n.Per, Slots: n.Slots}
-	return l, nil
+	return l
 }
 
 // limit returns the limit of a use with the numbers that hold for it: the
@@ -54,10 +56,7 @@ func (s *step) limit(u runtime.LimitUse) (limit, error) {
 // limitOf returns what is stored about a limit.
 func limitOf(q session, key string) (limit, error) {
 	l := limit{LimitUse: runtime.LimitUse{Key: key}}
-	err := q.query(limitColumns+`WHERE l.key = ?`, func(r row) (err error) {
-		l, err = scanLimit(r)
-		return err
-	}, key)
+	_, err := one(q, limitColumns+`WHERE l.key = ?`, func(r row) { l = scanLimit(r) }, key)
 	return l, err
 }
 
@@ -122,14 +121,14 @@ func (p limits) View(ctx context.Context, prefix string) ([]runtime.LimitView, e
 	now := p.clock.Now().UnixMicro()
 	err := p.read(ctx, "read limits", func(q session) error {
 		err := q.query(limitColumns+`WHERE substr(l.key, 1, length(?1)) = ?1 ORDER BY l.key`, func(r row) error {
-			l, err := scanLimit(r)
+			l := scanLimit(r)
 			v := runtime.LimitView{Limit: l.LimitUse, Overridden: l.overridden}
 			if free := l.free(); free > now {
 				v.NextFree = fromMicros(free)
 			}
 			views = append(views, v)
 			used = append(used, l.overridden || l.tat > now)
-			return err
+			return nil
 		}, prefix)
 		if err != nil {
 			return err
