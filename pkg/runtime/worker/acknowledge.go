@@ -20,11 +20,20 @@ func (s *shift) acknowledge(j *job) bool {
 		if r.Status == runtime.Settled || r.Status == runtime.Repeated {
 			return true
 		}
-		if j.decide() {
-			s.slots.drop(j)
-			s.lost(j)
-		}
+		s.unacknowledged(j, r)
 	case <-s.ops.Done(): // the shift ends; the store was never told, so the task is not lost
 	}
 	return false
+}
+
+// unacknowledged ends a job whose acknowledgement the store did not take.
+func (s *shift) unacknowledged(j *job, r runtime.SettleResult) {
+	switch {
+	case !j.decide():
+	case r.Status == runtime.Refused: // the lease is still held
+		s.settle(j, ending{outcome: runtime.Released, at: s.o.Clock.Now().Add(refusedPause), err: r.Err})
+	default:
+		s.slots.drop(j)
+		s.lost(j)
+	}
 }

@@ -18,7 +18,7 @@ func (s *shift) admit(j *job) bool {
 	var err error
 	if j.terms, err = s.termsOf(j.plan, j.Envelope); err != nil {
 		if j.decide() {
-			s.settle(j, ending{outcome: runtime.Dead, reason: runtime.ReasonDecode, err: err, record: s.failure(j, err)})
+			s.settle(j, s.dead(j, runtime.ReasonDecode, err))
 		}
 		return false
 	}

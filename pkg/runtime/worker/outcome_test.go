@@ -254,16 +254,6 @@ func TestRefusedSettlementsEndAsDeadLetters(t *testing.T) {
 			t.Errorf("reason %s, error %q", rec.Reason, rec.Error)
 		}
 		w.stop(runtime.DrainWarm)
-
-		// One that refuses that, too, keeps its lease, and the worker its calm.
-		r.store.Broker = refusing{broker, map[runtime.Outcome]bool{runtime.Succeeded: true, runtime.Dead: true}}
-		w = r.start()
-		id := r.enqueue(runtime.Request{Name: "x"})
-		r.until("the worker gives it up", func() bool { return w.beat().Inflight == 0 && r.get(id).Deliveries > 0 })
-		if rec := r.get(id); rec.Place != runtime.PlaceLeased {
-			t.Errorf("task is %s", rec.Place)
-		}
-		w.stop(runtime.DrainWarm)
 	})
 }
 

@@ -27,6 +27,6 @@ func (s *shift) readable(j *job) bool {
 		s.settle(j, ending{outcome: runtime.Released, at: s.o.Clock.Now().Add(newerPause), err: err})
 		return false
 	}
-	s.settle(j, ending{outcome: runtime.Dead, reason: runtime.ReasonDecode, err: err, record: s.failure(j, err)})
+	s.settle(j, s.dead(j, runtime.ReasonDecode, err))
 	return false
 }

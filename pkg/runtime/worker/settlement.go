@@ -58,7 +58,7 @@ func (s *shift) verdict(j *job, result []byte, err error) (e ending) {
 		if p := recover(); p != nil {
 			err := panicked(p)
 			s.log.Error("panic while judging a task", "task", j.Lease.TaskID, "name", j.Envelope.Name, "error", err, "stack", err.stack)
-			e = ending{outcome: runtime.Dead, reason: runtime.ReasonPanic, err: err, record: s.failure(j, err)}
+			e = s.dead(j, runtime.ReasonPanic, err)
 		}
 	}()
 	return judge(s.attemptOf(j, result, err))
@@ -95,6 +95,11 @@ func (j *job) policy() runtime.RetryPolicy {
 		p.Match, p.DontMatch = own.Match, own.DontMatch
 	}
 	return p
+}
+
+// dead ends a job that failed before or after its handler.
+func (s *shift) dead(j *job, reason string, err error) ending {
+	return ending{outcome: runtime.Dead, reason: reason, err: err, record: s.failure(j, err), links: runtime.MetaLinkError}
 }
 
 // failure is the record of a job that failed before or after its handler.
