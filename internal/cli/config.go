@@ -13,8 +13,10 @@ import (
 
 // newConfig holds the commands about the configuration.
 func newConfig(a *app) *cobra.Command {
-	return newGroup("config", "Show, check and find the configuration",
+	c := newGroup("config", "Show, check and find the configuration",
 		newConfigShow(a), newConfigCheck(a), newConfigPath(a))
+	c.Long = configTopic
+	return c
 }
 
 // configView is one setting in JSON.

@@ -130,7 +130,7 @@ func (a *app) printTask(ctx context.Context, opened *stem.App, r runtime.TaskRec
 		{Label: "place", Text: string(d.Place)},
 		{Label: "reason", Text: d.Reason},
 		{Label: "error", Text: d.Error},
-		{Label: "attempt", Text: fmt.Sprintf("%d (handed out %d times, lost %d workers)", d.Attempt+1, d.Deliveries, d.Losses)},
+		{Label: "attempt", Text: attemptText(r)},
 		{Label: "worker", Text: d.Worker},
 		{Label: "progress", Text: progressText(r)},
 		{Label: "enqueued", Text: momentText(p, r.EnqueuedAt)},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,18 @@ func progressText(r runtime.TaskRecord) string {
 		text += " " + capped(r.Data)
 	}
 	return text
+}
+
+// attemptText counts from one, as people do; JSON and STEM_TASK_ATTEMPT from
+// zero.
+func attemptText(r runtime.TaskRecord) string {
+	switch {
+	case r.Deliveries == 0:
+		return "not yet"
+	case r.Losses > 0:
+		return fmt.Sprintf("%d (handed out %d times; workers that died with it: %d)", r.Attempt+1, r.Deliveries, r.Losses)
+	}
+	return strconv.Itoa(r.Attempt + 1)
 }
 
 func headersText(h map[string]string) string {

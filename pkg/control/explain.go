@@ -132,6 +132,9 @@ func (f facts) ended() *Reason {
 		r.Text = "it was cancelled"
 	case runtime.StateFailed:
 		r.Hint = "replay it: stem dlq replay " + t.ID
+		if t.Reason == runtime.ReasonPoison {
+			r.Hint = fmt.Sprintf("%d workers died with it; find out why before: stem dlq replay %s", t.Losses, t.ID)
+		}
 	}
 	if t.Reason != "" {
 		r.Text += ": " + t.Reason
