@@ -69,8 +69,9 @@ var table = []row{
 	{"test/chaos/...", []string{"pkg/...", "cmd/stem"}},
 }
 
-// forTests is what the tests beside a package may import beyond its row: a store to run on, and the tools for testing.
-var forTests = []string{drivers, "pkg/runtime/drivertest", "pkg/runtime/runtimetest"}
+// forTests is what the tests beside a package may import beyond its row: a store to run on, the tools for testing, and the
+// handlers that a worker is shown to run.
+var forTests = []string{drivers, "pkg/runtime/drivertest", "pkg/runtime/runtimetest", "pkg/runtime/handler"}
 
 // importTable holds the imports within stem against the table.
 func importTable(tree Tree) []string {
