@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -103,16 +104,9 @@ const (
 )
 
 func openStore(ctx context.Context, l location, o runtime.OpenOptions) (*store, error) {
-	connector, err := l.connector(writerCache)
+	c, err := openWriter(ctx, l, o)
 	if err != nil {
 		return nil, err
-	}
-	c, err := newConn(ctx, connector)
-	if err != nil {
-		return nil, err
-	}
-	if err := ready(c, o); err != nil {
-		return nil, errors.Join(err, c.close())
 	}
 	readers, err := l.connector(readerCache)
 	if err != nil {
@@ -127,6 +121,39 @@ func openStore(ctx context.Context, l location, o runtime.OpenOptions) (*store, 
 	}
 	st.writer = newWriter(c, o.Clock, l.lockWait, st.bells.ring)
 	return st, nil
+}
+
+// openWriter tries again while the file is locked. SQLite's own waiting does not
+// cover the change to WAL, which several processes may attempt on a new file at
+// the same moment.
+func openWriter(ctx context.Context, l location, o runtime.OpenOptions) (*conn, error) {
+	deadline := time.Now().Add(openWait)
+	for {
+		c, err := tryWriter(ctx, l, o)
+		if err == nil || !isBusy(err) || time.Now().After(deadline) {
+			return c, err
+		}
+		select {
+		case <-time.After(time.Millisecond + rand.N(5*time.Millisecond)):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func tryWriter(ctx context.Context, l location, o runtime.OpenOptions) (*conn, error) {
+	connector, err := l.connector(writerCache)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newConn(ctx, connector)
+	if err != nil {
+		return nil, err
+	}
+	if err := ready(c, o); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
 }
 
 // ready brings the schema up to date and makes sure that the file can be
