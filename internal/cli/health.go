@@ -104,12 +104,19 @@ func nagios(lines []checkLine) string {
 func prometheus(lines []checkLine) string {
 	var b strings.Builder
 	b.WriteString("# HELP stem_health Whether a check of stem health does not fail.\n# TYPE stem_health gauge\n")
+	up := map[string]int{} // one series a check, however many findings it has
+	var names []string
 	for _, l := range lines {
-		up := 1
-		if l.Level == control.Fail {
-			up = 0
+		if _, seen := up[l.Name]; !seen {
+			names = append(names, l.Name)
+			up[l.Name] = 1
 		}
-		fmt.Fprintf(&b, "stem_health{check=%q,level=%q} %d\n", l.Name, l.Level, up)
+		if l.Level == control.Fail {
+			up[l.Name] = 0
+		}
+	}
+	for _, name := range names {
+		fmt.Fprintf(&b, "stem_health{check=%q} %d\n", name, up[name])
 	}
 	return b.String()
 }

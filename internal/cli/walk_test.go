@@ -131,7 +131,7 @@ func TestHealthForMonitoring(t *testing.T) {
 	if out, _ := w.stem(exitOK, "health", "-o", "nagios"); !strings.HasPrefix(out, "STEM WARNING - ") || strings.Count(out, "\n") != 1 {
 		t.Errorf("nagios: %q", out)
 	}
-	if out, _ := w.stem(exitOK, "health", "-o", "prometheus"); !strings.Contains(out, `stem_health{check="store",level="ok"} 1`) {
+	if out, _ := w.stem(exitOK, "health", "-o", "prometheus"); !strings.Contains(out, `stem_health{check="store"} 1`) {
 		t.Errorf("prometheus: %q", out)
 	}
 	w.stem(exitUsage, "queue", "ls", "-o", "nagios")

@@ -92,7 +92,7 @@ func (a *app) work(ctx context.Context, overrides []config.Override) error {
 		return err
 	}
 	log := a.logger(cfg)
-	opened, err := a.openOrCreate(ctx, stem.WithLogger(log))
+	opened, err := a.openOrCreate(ctx, stem.WithLogger(log), stem.WithBuild(version()))
 	if err != nil {
 		return err
 	}
@@ -116,6 +116,9 @@ func (a *app) work(ctx context.Context, overrides []config.Override) error {
 		return err
 	}
 	a.announce(cfg, w.ID(), len(names), opened.Backend().Info)
+	if ctx.Err() != nil {
+		return nil // the signal came before the host listened
+	}
 	return h.Run(context.WithoutCancel(ctx))
 }
 

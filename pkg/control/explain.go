@@ -204,7 +204,7 @@ func (f facts) limited() *Reason {
 	r := &Reason{Cause: CauseLimit, Key: f.where.Task.LimitKey, Position: f.where.Position, Holders: f.where.Holders}
 	r.Text = fmt.Sprintf("it waits for a slot of %s: number %d in line", r.Key, r.Position)
 	if len(r.Holders) > 0 {
-		r.Text += fmt.Sprintf("; %s on %s has one since %s", r.Holders[0].TaskID, r.Holders[0].Worker, round(f.now.Sub(r.Holders[0].Since)))
+		r.Text += fmt.Sprintf("; %s on %s has had one for %s", r.Holders[0].TaskID, r.Holders[0].Worker, round(f.now.Sub(r.Holders[0].Since)))
 	}
 	return r
 }

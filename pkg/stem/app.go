@@ -35,6 +35,7 @@ type settings struct {
 	middleware []runtime.Middleware
 	signals    *runtime.Signals
 	logger     *slog.Logger
+	build      string
 	codecs     *codec.Registry
 }
 
@@ -87,6 +88,11 @@ func WithSignals(signals *runtime.Signals) Option {
 // WithLogger receives the worker's log. Default: none.
 func WithLogger(l *slog.Logger) Option {
 	return func(s *settings) error { s.logger = l; return nil }
+}
+
+// WithBuild names the program's version in its worker's heartbeats.
+func WithBuild(version string) Option {
+	return func(s *settings) error { s.build = version; return nil }
 }
 
 // WithCodecs adds encoders of your own.

@@ -53,6 +53,18 @@ func (c *Context) Progress(percent float64, data any) error {
 //   - Errors: ErrLeaseLost.
 func (c *Context) Extend(d time.Duration) error { return c.task.Host.Extend(c.ctx, d) }
 
+// Enqueue puts a task into the store as a child of this one, at once: it is
+// there whether this one succeeds or not. For what must follow its end see Then.
+//
+//   - Errors: ErrLeaseLost; ErrInvalid, ErrFull for the child; ErrUnavailable.
+func (c *Context) Enqueue(r runtime.Request) (runtime.PublishResult, error) {
+	results, err := c.task.Host.Enqueue(c.ctx, []runtime.Request{r})
+	if err != nil {
+		return runtime.PublishResult{}, err
+	}
+	return results[0], results[0].Err
+}
+
 // Logf adds a line to the tail that is kept with the task's record.
 func (c *Context) Logf(format string, args ...any) { c.task.Host.Log(fmt.Sprintf(format, args...)) }
 

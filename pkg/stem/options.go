@@ -169,7 +169,10 @@ func Then(next runtime.Request) CallOption {
 	return callOption(func(r *runtime.Request) error { r.Link = append(r.Link, next); return nil })
 }
 
-// OnFailure enqueues next, in the same step, when the task fails for good.
+// OnFailure enqueues next, in the same step, when the task fails for good. It
+// does not when the store itself ends the task because its workers died
+// (runtime.ReasonPoison, runtime.ReasonWorkerLost): watch the dead letters, or
+// use a group, which counts every end.
 func OnFailure(next runtime.Request) CallOption {
 	return callOption(func(r *runtime.Request) error { r.LinkError = append(r.LinkError, next); return nil })
 }

@@ -235,11 +235,12 @@ func TestContextInAHandler(t *testing.T) {
 			return "", err
 		}
 		c.Logf("child of %s", c.ID())
-		results, err := c.Task().Host.Enqueue(ctx, []runtime.Request{{Name: "math.add", ID: "child", Args: []byte(`{"a":1,"b":2}`)}})
+		child, err := add.Request(pair{1, 2}, stem.ID("child"))
 		if err != nil {
 			return "", err
 		}
-		return results[0].ID, results[0].Err
+		r, err := c.Enqueue(child)
+		return r.ID, err
 	})
 	stores(t, func(t *testing.T, url string) {
 		app := open(t, url, stem.With(parent, add))

@@ -15,6 +15,9 @@ func (a *App) Worker() (*worker.Worker, error) {
 	o := a.settings.worker
 	o.Registry, o.Codecs, o.Signals = a.registry, a.codecs, a.settings.signals
 	o.Middleware = append(o.Middleware, a.settings.middleware...)
+	if a.settings.build != "" {
+		o.Build = a.settings.build
+	}
 	if a.settings.logger != nil {
 		o.Logger = a.settings.logger
 	}
