@@ -94,6 +94,7 @@ func (a *app) detail(ctx context.Context, opened *stem.App, r runtime.TaskRecord
 		if d.Result, err = opened.Codecs().DecodeResult(body.Encoder, body.Payload); err != nil {
 			a.console.Notef("stem: result of %s: %v", r.ID, err)
 		}
+		d.Result = compact(d.Result)
 	}
 	envelope, err := opened.Backend().Queues.Envelope(ctx, r.ID)
 	if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -65,6 +66,15 @@ func attemptsText(p *printer.Printer, as []runtime.AttemptRecord) string {
 		lines[i] = fmt.Sprintf("%d  %s  %s  %s: %s", a.Attempt+1, p.Time(a.At), printer.Span(time.Duration(a.DurationMs)*time.Millisecond), a.Type, a.Message)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// compact writes JSON in one way, however its handler spaced it.
+func compact(raw json.RawMessage) json.RawMessage {
+	var b bytes.Buffer
+	if json.Compact(&b, raw) != nil {
+		return raw
+	}
+	return b.Bytes()
 }
 
 func stackText(e *runtime.TaskError) string {

@@ -220,11 +220,11 @@ func (f facts) paused() *Reason {
 	return &Reason{Cause: CausePaused, By: f.pause.By, Until: f.pause.Expires, Text: text}
 }
 
-// servers are the live workers that serve the task's queue.
+// servers are the live workers that serve the task's queue and go on doing so.
 func (f facts) servers() []runtime.Heartbeat {
 	var out []runtime.Heartbeat
 	for _, w := range f.workers {
-		if slices.Contains(w.Queues, f.where.Task.Queue) {
+		if w.State != "draining" && slices.Contains(w.Queues, f.where.Task.Queue) {
 			out = append(out, w)
 		}
 	}
