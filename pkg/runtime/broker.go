@@ -16,6 +16,8 @@ import (
 //     happened (ErrUnavailable: safe to repeat, all of them are idempotent).
 //     What is wrong with one item is in that item's result.
 //   - The store's clock decides about leases and due times.
+//     When it is set back, leases and booked rates last for as long as they had
+//     been given, from now on; a task that is due at a time stays so.
 type Broker interface {
 	// Publish stores tasks, each with its unique claim and its group membership,
 	// in one step for the whole of e.

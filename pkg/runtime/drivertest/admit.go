@@ -33,6 +33,7 @@ var admitCases = []testCase{
 	{"23_LostWaiterMakesWay", admitLostWaiter},
 	{"24_ReleasedIsStillBooked", admitBookedReleased},
 	{"25_MarkingABookedTaskAsStarted", admitBookedStarted},
+	{"26_RateAndAClockSetBack", admitSetBack},
 }
 
 // slots and perMinute limit the plain task.
@@ -487,4 +488,18 @@ func admitBookedStarted(e *env) {
 	if d = e.takeOne("b"); !d.Booked {
 		e.runs(perMinute(1), d)
 	}
+}
+
+// Tokens that were given away in what is now the future do not bar the limit
+// until that time has come again.
+func admitSetBack(e *env) {
+	e.acceptPlain("a", "b", "c")
+	ds := e.take("a", "b", "c")
+	e.runs(perMinute(1), ds[0])
+	e.clock.Advance(-time.Hour)
+	if ls := e.limits(""); len(ls) != 1 || !ls[0].NextFree.Equal(e.after(time.Minute)) {
+		e.Fatalf("limits %+v; want a token in a minute", ls)
+	}
+	e.booked(perMinute(1), ds[1], e.after(time.Minute))
+	e.booked(perMinute(1), ds[2], e.after(2*time.Minute))
 }

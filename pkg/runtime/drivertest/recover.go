@@ -33,6 +33,9 @@ var recoverCases = []testCase{
 	{"22_ManyLeasesAtOnce", recoverManyLeases},
 	{"23_ExpiresWhileDelayed", recoverExpiredDelayed},
 	{"24_ExpiresWhileItWaitsForALimit", recoverExpiredWaiting},
+	{"25_ClockSetBack", recoverSetBack},
+	{"26_LiveWorkerAndAClockSetBack", recoverSetBackAlive},
+	{"27_ClockSetForward", recoverSetForward},
 }
 
 func recoverDue(e *env) {
@@ -435,4 +438,61 @@ func recoverManyLeases(e *env) {
 		e.Fatalf("%d reclaimed; want 1000", r.Reclaimed)
 	}
 	e.take(ids...)
+}
+
+// Leases last for a time: when the clock goes back by an hour, the dead are not
+// alive for an hour more.
+func recoverSetBack(e *env) {
+	e.accept(e.task("a"), e.task("own", visibility(10*time.Second)), e.task("long"))
+	ds := e.take("a", "own", "long")
+	ds[2].Lease.Until = e.after(2 * lease)
+	e.extend(w1, ds[2])
+	e.pass(-time.Hour)
+	e.wantNextDue(e.after(10 * time.Second))
+	e.pass(10 * time.Second)
+	e.is("own", runtime.StateQueued, runtime.PlaceReady)
+	e.is("a", runtime.StateRunning, runtime.PlaceLeased)
+	e.pass(lease - 10*time.Second)
+	e.is("a", runtime.StateQueued, runtime.PlaceReady)
+	e.is("long", runtime.StateRunning, runtime.PlaceLeased)
+	e.pass(lease)
+	e.is("long", runtime.StateQueued, runtime.PlaceReady)
+	e.takeAs(w2, "a", "own", "long")
+}
+
+// Who renews keeps what it has, and is taken for dead as soon as it stops.
+func recoverSetBackAlive(e *env) {
+	e.acceptPlain("a", "b")
+	ds := e.take("a", "b")
+	for i := range ds {
+		ds[i].Lease.Until = time.Time{} // nothing longer is asked for
+	}
+	e.clock.Advance(-time.Hour)
+	e.extend(w1, ds...)
+	if r := e.pass(lease - time.Second); r.Reclaimed != 0 {
+		e.Fatalf("%d of a live worker were reclaimed", r.Reclaimed)
+	}
+	e.end(runtime.Succeeded, ds[0])
+	if r := e.pass(time.Second); r.Reclaimed != 1 {
+		e.Fatalf("%d reclaimed a lease after the last renewal; want b", r.Reclaimed)
+	}
+	e.takeOne("b")
+}
+
+// All leases are over at once: everything goes to others, once, and whoever had
+// it before cannot settle it.
+func recoverSetForward(e *env) {
+	e.acceptPlain("a", "b")
+	old := e.take("a", "b")
+	if r := e.pass(24 * time.Hour); r.Reclaimed != 2 {
+		e.Fatalf("%d reclaimed; want both", r.Reclaimed)
+	}
+	ds := e.takeAs(w2, "a", "b")
+	e.wantSettled(e.settle(as(old[0], runtime.Succeeded))[0], runtime.LeaseLost, "a")
+	e.pass(-24 * time.Hour)
+	e.is("a", runtime.StateRunning, runtime.PlaceLeased)
+	e.pass(lease)
+	for _, d := range ds {
+		e.is(d.Lease.TaskID, runtime.StateQueued, runtime.PlaceReady)
+	}
 }

@@ -155,7 +155,11 @@ func (s *session) enter(ctx context.Context) error {
 		return errClosed()
 	default:
 	}
-	s.now = s.clock.Now().Round(0) // without the monotonic reading, as it would come back from a disk
+	now := s.clock.Now().Round(0) // without the monotonic reading, as it would come back from a disk
+	if back := s.now.Sub(now); back > 0 {
+		s.setBack(back)
+	}
+	s.now = now
 	return nil
 }
 

@@ -88,13 +88,14 @@ func (s *step) book(uses []runtime.LimitUse) (slowest string, until int64, err e
 			continue
 		}
 		done = append(done, u.Key)
+		l.follow(s.now)
 		if free := l.free(); free > until {
 			slowest, until = l.Key, free
 		}
 		if err := s.declare(u); err != nil {
 			return "", 0, err
 		}
-		if _, err := s.exec(`UPDATE stem_limits SET tat = ? WHERE key = ?`, max(l.tat, s.now)+l.every(), l.Key); err != nil {
+		if _, err := s.exec(`UPDATE stem_limits SET tat = ?, booked = ? WHERE key = ?`, max(l.tat, s.now)+l.every(), s.now, l.Key); err != nil {
 			return "", 0, err
 		}
 	}

@@ -13,13 +13,17 @@ func (b broker) Extend(ctx context.Context, c runtime.Consumer, held []runtime.L
 	return write(ctx, b.store, "extend leases", func(s *step) (runtime.Extended, error) { return s.extend(c, held, lease) })
 }
 
-const renewConsumer = `
-UPDATE stem_consumers SET lease_until = max(lease_until, ?) WHERE worker = ? AND incarnation = ?`
+// laterLease moves the end of a consumer's lease, now being ?3 and the new end
+// ?4. It does not come nearer, unless the old one was given in what is now the
+// future: the clock has been set back.
+const laterLease = `lease_until = CASE WHEN leased > ?3 THEN ?4 ELSE max(lease_until, ?4) END, leased = ?3`
+
+const renewConsumer = `UPDATE stem_consumers SET ` + laterLease + ` WHERE worker = ?1 AND incarnation = ?2`
 
 func (s *step) extend(c runtime.Consumer, held []runtime.Lease, lease time.Duration) (runtime.Extended, error) {
 	until := s.now + lease.Microseconds()
 	out := runtime.Extended{Until: fromMicros(until)}
-	if _, err := s.exec(renewConsumer, until, c.Worker, c.Incarnation); err != nil {
+	if _, err := s.exec(renewConsumer, c.Worker, c.Incarnation, s.now, until); err != nil {
 		return out, err
 	}
 	has, err := s.heldBy(c)
@@ -49,18 +53,19 @@ func (s *step) extend(c runtime.Consumer, held []runtime.Lease, lease time.Durat
 type held struct {
 	visibility int64 // 0: its lease ends with its consumer's
 	until      int64 // 0: as above
+	leased     int64 // when until was set
 	flags      flags
 }
 
 var readHeld = sqlText(`
-SELECT t.seq, t.deliveries, t.flags, d.visibility, d.lease_until
+SELECT t.seq, t.deliveries, t.flags, d.visibility, d.lease_until, d.leased
 FROM stem_tasks t JOIN stem_consumers c ON t.consumer = c.id LEFT JOIN stem_details d ON d.seq = t.seq
 WHERE t.place = #leased AND c.worker = ? AND c.incarnation = ?`)
 
 func (s *step) heldBy(c runtime.Consumer) (map[handOut]held, error) {
 	out := map[handOut]held{}
 	err := s.query(readHeld, func(r row) error {
-		out[handOut{r.int(0), r.int(1)}] = held{flags: flags(r.int(2)), visibility: r.int(3), until: r.int(4)}
+		out[handOut{r.int(0), r.int(1)}] = held{flags: flags(r.int(2)), visibility: r.int(3), until: r.int(4), leased: r.int(5)}
 		return nil
 	}, c.Worker, c.Incarnation)
 	return out, err
@@ -71,6 +76,9 @@ func (s *step) heldBy(c runtime.Consumer) (map[handOut]held, error) {
 // longer than the renewal. It never comes nearer.
 func (s *step) renew(l runtime.Lease, h held, lease time.Duration) error {
 	until, asked := s.now+lease.Microseconds(), h.until
+	if h.leased > s.now { // the clock has been set back
+		asked = 0
+	}
 	if !l.Until.IsZero() && l.Until.UnixMicro() > until {
 		asked = max(asked, l.Until.UnixMicro())
 	}
@@ -84,6 +92,9 @@ func (s *step) renew(l runtime.Lease, h held, lease time.Duration) error {
 	if err != nil {
 		return err
 	}
-	t.leaseUntil = asked
+	t.leaseUntil, t.leased = nil, nil
+	if asked > 0 {
+		t.leaseUntil, t.leased = asked, s.now
+	}
 	return s.save(t)
 }

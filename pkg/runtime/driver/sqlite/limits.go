@@ -13,6 +13,7 @@ type limit struct {
 	runtime.LimitUse // the numbers that hold: the operator's, if there are any
 	overridden       bool
 	tat              int64 // the rate's theoretical arrival time
+	booked           int64 // when a token was taken last
 }
 
 // numbers is how a limit is stored; its key is the row's.
@@ -29,12 +30,12 @@ func (n numbers) encode() string {
 
 func numbersOf(u runtime.LimitUse) numbers { return numbers{u.Rate, u.Per, u.Slots} }
 
-const limitColumns = `SELECT l.key, coalesce(l.override, l.declared), l.override IS NOT NULL, l.tat FROM stem_limits l `
+const limitColumns = `SELECT l.key, coalesce(l.override, l.declared), l.override IS NOT NULL, l.tat, l.booked FROM stem_limits l `
 
 // scanLimit reads a limit. Numbers that cannot be read do not hold, or everybody
 // who uses the limit would be stuck.
 func scanLimit(r row) limit {
-	l := limit{LimitUse: runtime.LimitUse{Key: r.str(0)}, tat: r.int(3)}
+	l := limit{LimitUse: runtime.LimitUse{Key: r.str(0)}, tat: r.int(3), booked: r.int(4)}
 	var n numbers
 	if json.Unmarshal([]byte(r.str(1)), &n) == nil {
 		l.overridden = r.bool(2)
@@ -72,6 +73,14 @@ ON CONFLICT (key) DO UPDATE SET declared = excluded.declared WHERE declared <> e
 // The rate is the generic cell rate algorithm with a burst of Rate: tokens come
 // every Per/Rate, and tat is when the last of those given away has come. A token
 // may be taken up to Rate-1 steps ahead of that.
+
+// follow counts from now what was booked in the future: the clock has been set
+// back, and nothing would be free until the old time has come again.
+func (l *limit) follow(now int64) {
+	if l.booked > now {
+		l.tat += now - l.booked
+	}
+}
 
 func (l *limit) every() int64 { return (l.Per / time.Duration(l.Rate)).Microseconds() }
 
@@ -122,6 +131,7 @@ func (p limits) View(ctx context.Context, prefix string) ([]runtime.LimitView, e
 	err := p.read(ctx, "read limits", func(q session) error {
 		err := q.query(limitColumns+`WHERE substr(l.key, 1, length(?1)) = ?1 ORDER BY l.key`, func(r row) error {
 			l := scanLimit(r)
+			l.follow(now)
 			v := runtime.LimitView{Limit: l.LimitUse, Overridden: l.overridden}
 			if free := l.free(); free > now {
 				v.NextFree = fromMicros(free)

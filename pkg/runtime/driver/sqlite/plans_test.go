@@ -24,6 +24,7 @@ func TestQueryPlans(t *testing.T) {
 		"next parked":       {nextParked, 2, "stem_tasks_parked"},
 		"expired":           {expired, 2, "stem_details_expiring"},
 		"overdue":           {overdueOwn, 2, "stem_details_own_lease"},
+		"clock set back":    {fromTheFuture, 1, "stem_details_leased"},
 		"next in wait list": {nextWait, 1, "stem_details_waiting"},
 		"first waiting":     {taskColumns + firstWaiting, 1, "stem_details_waiting"},
 		"ahead":             {countAhead, 3, "stem_tasks_ready"},

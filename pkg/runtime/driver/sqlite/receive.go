@@ -194,14 +194,15 @@ func (c *claim) addDetails(d *claimed) (err error) {
 	if short {
 		until := c.now + min(visibility, c.Lease.Microseconds())
 		d.Lease.Until, x.leaseUntil = fromMicros(until), until
+		x.leased = c.now
 	}
-	_, err = c.exec(`UPDATE stem_details SET lease_until = ?, expiry = ? WHERE seq = ?`, x.leaseUntil, x.expiry, d.seq)
+	_, err = c.exec(`UPDATE stem_details SET lease_until = ?, leased = ?, expiry = ? WHERE seq = ?`, x.leaseUntil, x.leased, x.expiry, d.seq)
 	return err
 }
 
 const upsertConsumer = `
-INSERT INTO stem_consumers (worker, incarnation, lease_until) VALUES (?, ?, ?)
-ON CONFLICT (worker, incarnation) DO UPDATE SET lease_until = max(lease_until, excluded.lease_until)
+INSERT INTO stem_consumers (worker, incarnation, leased, lease_until) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (worker, incarnation) DO UPDATE SET ` + laterLease + `
 RETURNING id`
 
 // renewConsumer makes the consumer's lease last for what it is being given.
@@ -210,7 +211,7 @@ func (c *claim) renewConsumer() error {
 		return nil
 	}
 	_, err := one(c, upsertConsumer, func(r row) { c.consumer = r.int(0) },
-		c.Consumer.Worker, c.Consumer.Incarnation, c.now+c.Lease.Microseconds())
+		c.Consumer.Worker, c.Consumer.Incarnation, c.now, c.now+c.Lease.Microseconds())
 	return err
 }
 

@@ -14,6 +14,23 @@ ORDER BY t.seq LIMIT ?2`)
 	overdueOwn = `SELECT seq FROM stem_details WHERE lease_until <= ?1 ORDER BY lease_until, seq LIMIT ?2`
 )
 
+// A clock that is set back makes leases longer by as much: a worker that dies
+// then would be taken for alive until the old time has come again. A lease that
+// was given in the future is a sign of it, and is counted from now.
+const (
+	fromTheFuture = `SELECT 1 FROM stem_consumers WHERE leased > ?1 UNION ALL SELECT 1 FROM stem_details WHERE leased > ?1 LIMIT 1`
+	countFromNow  = ` SET lease_until = ?1 + lease_until - leased, leased = ?1 WHERE leased > ?1`
+)
+
+func (h *housekeeping) followClock() error {
+	for _, table := range []string{"stem_consumers", "stem_details"} {
+		if _, err := h.exec(`UPDATE `+table+countFromNow, h.now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // reclaim takes back the leases of the dead, and those that were short of
 // themselves.
 func (h *housekeeping) reclaim() error {
@@ -46,7 +63,7 @@ func (h *housekeeping) outlived(t *task) (bool, error) {
 	if err != nil || !alive {
 		return false, err
 	}
-	t.leaseUntil = nil
+	t.leaseUntil, t.leased = nil, nil
 	return true, h.save(t)
 }
 

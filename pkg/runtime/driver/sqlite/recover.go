@@ -51,7 +51,7 @@ type housekeeping struct {
 // all does everything. The order matters: a task that is taken back may have
 // expired, and one that has expired is not made ready first.
 func (h *housekeeping) all() error {
-	for _, f := range []func() error{h.reclaim, h.expire, h.promote, h.unpark, h.closeGroups, h.sweep} {
+	for _, f := range []func() error{h.followClock, h.reclaim, h.expire, h.promote, h.unpark, h.closeGroups, h.sweep} {
 		if err := f(); err != nil {
 			return err
 		}
@@ -63,6 +63,10 @@ func (h *housekeeping) all() error {
 
 // idle reports whether there is nothing to do now, and notes when there will be.
 func (h *housekeeping) idle() (bool, error) {
+	setBack, err := one(h, fromTheFuture, func(row) {}, h.now)
+	if err != nil || setBack {
+		return false, err
+	}
 	next, err := h.nextDue()
 	if err != nil || !next.IsZero() && next.UnixMicro() <= h.now {
 		return false, err

@@ -32,6 +32,7 @@ type details struct {
 	losses     int64
 	visibility any
 	leaseUntil any
+	leased     any // when it was given until leaseUntil
 	expires    any
 	expiry     any // expires, until it was handed out in time
 	waitNo     any
@@ -49,7 +50,7 @@ const (
 SELECT t.seq, t.id, t.queue, t.name, t.priority, t.place, t.state, t.flags, t.attempt, t.deliveries, t.settled,
        t.consumer, t.due, t.end_no, t.keep_until, t.worker, c.worker, c.incarnation, ` + detailColumns + taskTables
 
-	detailColumns = `d.losses, d.visibility, d.lease_until, d.expires, d.expiry, d.wait_no, d.limit_key, d.uses,
+	detailColumns = `d.losses, d.visibility, d.lease_until, d.leased, d.expires, d.expiry, d.wait_no, d.limit_key, d.uses,
        d.unique_key, d.unique_hold, d.group_id, d.reason, d.error`
 
 	taskTables = `
@@ -67,8 +68,8 @@ func scanTask(r row) *task {
 
 func scanDetails(r row) details {
 	return details{
-		losses: r.int(0), visibility: r[1], leaseUntil: r[2], expires: r[3], expiry: r[4], waitNo: r[5], limitKey: r[6],
-		uses: r.str(7), uniqueKey: r.str(8), uniqueHold: r.int(9), group: r.str(10), reason: r[11], error: r[12],
+		losses: r.int(0), visibility: r[1], leaseUntil: r[2], leased: r[3], expires: r[4], expiry: r[5], waitNo: r[6], limitKey: r[7],
+		uses: r.str(8), uniqueKey: r.str(9), uniqueHold: r.int(10), group: r.str(11), reason: r[12], error: r[13],
 	}
 }
 
@@ -92,11 +93,11 @@ UPDATE stem_tasks SET name = ?, priority = ?, place = ?, state = ?, flags = ?, a
   consumer = ?, due = ?, end_no = ?, keep_until = ?, worker = ?, updated = ? WHERE seq = ?`
 
 	saveDetails = `
-INSERT INTO stem_details (losses, visibility, lease_until, expires, expiry, wait_no, limit_key, uses,
+INSERT INTO stem_details (losses, visibility, lease_until, leased, expires, expiry, wait_no, limit_key, uses,
                           unique_key, unique_hold, group_id, reason, error, seq)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (seq) DO UPDATE SET
-  losses = excluded.losses, visibility = excluded.visibility, lease_until = excluded.lease_until,
+  losses = excluded.losses, visibility = excluded.visibility, lease_until = excluded.lease_until, leased = excluded.leased,
   expires = excluded.expires, expiry = excluded.expiry, wait_no = excluded.wait_no, limit_key = excluded.limit_key,
   uses = excluded.uses, reason = excluded.reason, error = excluded.error`
 )
@@ -104,7 +105,7 @@ ON CONFLICT (seq) DO UPDATE SET
 // save writes t back and counts its move.
 func (s *step) save(t *task) error {
 	if t.place != placeLeased {
-		t.consumer, t.leaseUntil = nil, nil
+		t.consumer, t.leaseUntil, t.leased = nil, nil, nil
 	}
 	if t.place != placeWaiting {
 		t.waitNo = nil
@@ -130,7 +131,7 @@ func (s *step) saveDetails(t *task) error {
 	if t.uniqueHold > 0 {
 		hold = t.uniqueHold
 	}
-	_, err := s.exec(saveDetails, t.losses, t.visibility, t.leaseUntil, t.expires, t.expiry, t.waitNo, t.limitKey, text(t.uses),
+	_, err := s.exec(saveDetails, t.losses, t.visibility, t.leaseUntil, t.leased, t.expires, t.expiry, t.waitNo, t.limitKey, text(t.uses),
 		text(t.uniqueKey), hold, text(t.group), t.reason, t.error, t.seq)
 	return err
 }

@@ -48,6 +48,7 @@ CREATE TABLE stem_details (
   losses      INTEGER NOT NULL DEFAULT 0,
   visibility  INTEGER,
   lease_until INTEGER, -- while it is leased and its lease does not end with its consumer's
+  leased      INTEGER, -- when it was given that long
   expires     INTEGER,
   expiry      INTEGER, -- expires, until it was handed out in time
   wait_no     INTEGER, -- while it waits: order in the wait list of limit_key
@@ -65,6 +66,7 @@ CREATE TABLE stem_details (
 CREATE INDEX stem_details_waiting   ON stem_details (limit_key, wait_no) WHERE wait_no IS NOT NULL;
 CREATE INDEX stem_details_expiring  ON stem_details (expiry)             WHERE expiry IS NOT NULL;
 CREATE INDEX stem_details_own_lease ON stem_details (lease_until)        WHERE lease_until IS NOT NULL;
+CREATE INDEX stem_details_leased    ON stem_details (leased)             WHERE leased IS NOT NULL;
 
 -- What a queue holds now and has seen, kept beside the tasks so that nothing
 -- has to be counted.
@@ -90,6 +92,7 @@ CREATE TABLE stem_consumers (
   worker      TEXT    NOT NULL,
   incarnation TEXT    NOT NULL,
   lease_until INTEGER NOT NULL,
+  leased      INTEGER NOT NULL, -- when it was given that long; see reclaim.go
   UNIQUE (worker, incarnation)
 );
 
@@ -141,7 +144,8 @@ CREATE TABLE stem_limits (
   key        TEXT PRIMARY KEY,
   declared   TEXT    NOT NULL,              -- the numbers of the last task that asked, JSON
   override   TEXT,                          -- an operator's numbers, JSON
-  tat        INTEGER NOT NULL DEFAULT 0     -- theoretical arrival time of the rate
+  tat        INTEGER NOT NULL DEFAULT 0,    -- theoretical arrival time of the rate
+  booked     INTEGER NOT NULL DEFAULT 0     -- when a token was taken last
 ) WITHOUT ROWID;
 
 CREATE TABLE stem_slots (
