@@ -47,6 +47,7 @@ var settleCases = []testCase{
 	{"36_IDUsedAgainIsAnotherTask", settleReusedID},
 	{"37_PurgedTaskIsLost", settlePurged},
 	{"38_KeptForVeryLong", settleKeepLong},
+	{"39_FenceOfAnotherTask", settleOthersFence},
 }
 
 func settleSucceeded(e *env) {

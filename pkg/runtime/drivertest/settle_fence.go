@@ -178,3 +178,21 @@ func settleOverdue(e *env) {
 		e.Fatalf("settle: %s (%v)", settleName(r.Status), r.Err)
 	}
 }
+
+// A fence is good for its own task only.
+func settleOthersFence(e *env) {
+	e.acceptPlain("a", "b")
+	ds := e.take("a", "b")
+	mixed := ds[0]
+	mixed.Lease.TaskID = "b"
+	for _, o := range outcomes {
+		e.wantSettled(e.settle(settlementOf(mixed, o))[0], runtime.LeaseLost, "b")
+	}
+	if x := e.extend(w1, mixed); len(x.Lost) != 1 {
+		e.Errorf("extended under the fence of another task: %+v", x)
+	}
+	e.is("a", runtime.StateRunning, runtime.PlaceLeased)
+	e.is("b", runtime.StateRunning, runtime.PlaceLeased)
+	e.end(runtime.Succeeded, ds...)
+	e.wantSettled(e.settle(as(mixed, runtime.Succeeded))[0], runtime.LeaseLost, "b")
+}

@@ -32,7 +32,7 @@ func (s *step) extend(c runtime.Consumer, held []runtime.Lease, lease time.Durat
 	}
 	for _, l := range held {
 		h, ok := has[handOutOf(l)]
-		if !ok {
+		if !ok || h.id != l.TaskID {
 			out.Lost = append(out.Lost, l)
 			continue
 		}
@@ -51,6 +51,7 @@ func (s *step) extend(c runtime.Consumer, held []runtime.Lease, lease time.Durat
 
 // held is what Extend has to know about one.
 type held struct {
+	id         string
 	visibility int64 // 0: its lease ends with its consumer's
 	until      int64 // 0: as above
 	leased     int64 // when until was set
@@ -58,14 +59,16 @@ type held struct {
 }
 
 var readHeld = sqlText(`
-SELECT t.seq, t.deliveries, t.flags, d.visibility, d.lease_until, d.leased
+SELECT t.seq, t.deliveries, t.id, t.flags, d.visibility, d.lease_until, d.leased
 FROM stem_tasks t JOIN stem_consumers c ON t.consumer = c.id LEFT JOIN stem_details d ON d.seq = t.seq
 WHERE t.place = #leased AND c.worker = ? AND c.incarnation = ?`)
 
 func (s *step) heldBy(c runtime.Consumer) (map[handOut]held, error) {
 	out := map[handOut]held{}
 	err := s.query(readHeld, func(r row) error {
-		out[handOut{r.int(0), r.int(1)}] = held{flags: flags(r.int(2)), visibility: r.int(3), until: r.int(4), leased: r.int(5)}
+		out[newHandOut(r.int(0), r.int(1))] = held{
+			id: r.str(2), flags: flags(r.int(3)), visibility: r.int(4), until: r.int(5), leased: r.int(6),
+		}
 		return nil
 	}, c.Worker, c.Incarnation)
 	return out, err

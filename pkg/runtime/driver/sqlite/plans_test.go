@@ -17,7 +17,7 @@ func TestQueryPlans(t *testing.T) {
 		"any ready":         {anyReady, 1, "stem_tasks_ready"},
 		"read line":         {readLine, 2, "stem_tasks_ready"},
 		"lease line":        {leaseLine, 5, "stem_tasks_ready"},
-		"settle lean":       {settleLean, 10, "INTEGER PRIMARY KEY"},
+		"settle lean":       {settleLean, 11, "INTEGER PRIMARY KEY"},
 		"held":              {readHeld, 2, "stem_tasks_leased"},
 		"promote":           {promote, 2, "stem_tasks_due"},
 		"unpark":            {unpark, 4, "stem_tasks_parked"},

@@ -154,10 +154,11 @@ func (c *claim) take(queue string, n int) (int, error) {
 }
 
 func (c *claim) handOut(r row, queue string) claimed {
-	h := handOut{r.int(0), r.int(2) + 1}
+	deliveries := r.int(2) + 1
+	h := newHandOut(r.int(0), deliveries)
 	return claimed{seq: h.seq, flags: flags(r.int(3)), raw: r.bytes(4), Delivery: runtime.Delivery{
 		Lease:      runtime.Lease{TaskID: r.str(1), Queue: queue, Fence: h.fence(), Until: fromMicros(c.now + c.Lease.Microseconds())},
-		Deliveries: int(h.delivery),
+		Deliveries: int(deliveries),
 	}}
 }
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
@@ -86,7 +87,8 @@ var settleLean = sqlText(`
 UPDATE stem_tasks SET
   place = #done, state = #succeeded, settled = ?, updated = ?, end_no = ?, keep_until = ?, consumer = NULL,
   worker = ?, body = ?, envelope = NULL
-WHERE seq = ? AND deliveries = ? AND consumer = ? AND queue = ? AND place = #leased AND flags = 0`)
+WHERE seq = ? AND id = ? AND deliveries & ` + strconv.Itoa(deliveryMask) + ` = ? AND consumer = ? AND queue = ?
+  AND place = #leased AND flags = 0`)
 
 // settleLean tries the short way for what most settlements are, and reports
 // whether it was one of those.
@@ -100,7 +102,7 @@ func (s *step) settleLean(c runtime.Consumer, consumer int64, p *prepared) (bool
 	}
 	h := handOutOf(p.Lease)
 	n, err := s.exec(settleLean, settledAs(h.delivery, p.Outcome), s.now, no, s.now+keepFor(p.Keep), c.Worker, p.Result,
-		h.seq, h.delivery, consumer, p.Lease.Queue)
+		h.seq, p.Lease.TaskID, h.delivery, consumer, p.Lease.Queue)
 	if err != nil || n == 0 {
 		s.ends--
 		return false, err
@@ -127,7 +129,7 @@ func (s *step) settle(c runtime.Consumer, p *prepared) (runtime.SettleResult, er
 	if p.err != nil {
 		return runtime.SettleResult{Status: runtime.Refused, Err: p.err}, nil
 	}
-	t.settled = settledAs(t.deliveries, p.Outcome)
+	t.settled = settledAs(handOutOf(p.Lease).delivery, p.Outcome)
 	if err := s.apply(t, p); err != nil {
 		return none, err
 	}

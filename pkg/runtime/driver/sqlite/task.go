@@ -84,7 +84,11 @@ func (s *step) taskOf(id string) (*task, error) { return s.task(`WHERE t.id = ?`
 
 // leased returns the task of a lease, whoever has it now, or nil.
 func (s *step) leased(l runtime.Lease) (*task, error) {
-	return s.task(`WHERE t.seq = ?`, handOutOf(l).seq)
+	t, err := s.task(`WHERE t.seq = ?`, handOutOf(l).seq)
+	if t != nil && t.id != l.TaskID {
+		return nil, err
+	}
+	return t, err
 }
 
 const (
@@ -148,7 +152,8 @@ func (s *step) forget(seq int64) error {
 // heldBy reports whether c has t under this fence. Time alone does not end a
 // lease: somebody has to take it back.
 func (t *task) heldBy(c runtime.Consumer, l runtime.Lease) bool {
-	return t != nil && t.place == placeLeased && t.deliveries == handOutOf(l).delivery && t.holder == c.Worker && t.incarnation == c.Incarnation
+	return t != nil && t.place == placeLeased && newHandOut(t.seq, t.deliveries) == handOutOf(l) &&
+		t.holder == c.Worker && t.incarnation == c.Incarnation
 }
 
 // line puts t in the line, or to the delayed until it is due.
