@@ -14,10 +14,11 @@ func (s *shift) revoked(j *job) bool {
 	return false
 }
 
+// calledOff is the end by an order: a purge has a reason of its own, any other
+// text is the task's error.
 func calledOff(by *runtime.Revocation) ending {
-	e := ending{outcome: runtime.Cancelled, reason: runtime.ReasonRevoked}
-	if by.Reason != "" {
-		e.line = by.Reason
+	if by.Reason == runtime.ReasonPurged {
+		return ending{outcome: runtime.Cancelled, reason: runtime.ReasonPurged}
 	}
-	return e
+	return ending{outcome: runtime.Cancelled, reason: runtime.ReasonRevoked, line: by.Reason}
 }
