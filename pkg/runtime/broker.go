@@ -61,6 +61,9 @@ type Broker interface {
 	//     visibility timeout of its own is renewed only when it is among it.
 	//   - A lease never gets shorter by it, and ends when it is taken back, not by
 	//     the mere passing of its time.
+	//   - What c holds and held does not name is renewed as well, for as long as c
+	//     renews anything. So a worker must Release what it can neither run nor
+	//     settle: a task that it merely forgot would stay leased while it lives.
 	//   - A lease whose own Until was asked for (Lease.Until set and longer than
 	//     the renewal) is extended to that time.
 	//   - Errors: ErrUnavailable; ctx.Err().
@@ -221,7 +224,8 @@ type Settlement struct {
 // SettleStatus is the fate of one settlement.
 type SettleStatus uint8
 
-// The fates. Refused: Err says why and the lease is still held.
+// The fates. Refused: Err says why and the lease is still held; whoever cannot
+// settle the task otherwise must Release it.
 const (
 	Settled SettleStatus = iota + 1
 	Repeated

@@ -12,7 +12,9 @@ import (
 //   - Shapes: Args is a JSON object, or nil for {}. ID is minted when empty.
 //   - At wins over Delay. Both zero: at once.
 //   - Links are enqueued by the worker in the same step that settles the task:
-//     Link on success, LinkError on final failure.
+//     Link on success, LinkError on final failure. A task that the store itself
+//     ends because its workers died (ReasonPoison, ReasonWorkerLost) publishes no
+//     LinkError: no worker is left to do it. Its group counts it all the same.
 //   - A request made inside a handler records its parent unless NoParent.
 //   - Declared are the options of the task's definition, for a client that does
 //     not know the task by its name. Unlike Options, the call's own, they do not
