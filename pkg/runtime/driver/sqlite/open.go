@@ -90,10 +90,29 @@ func (l location) prepare(o runtime.OpenOptions) (created bool, err error) {
 	case o.ReadOnly || o.MustExist:
 		return false, problem(runtime.CodeNotFound, "the file does not exist", "check the path; a command that works with it creates it, such as stem enqueue or stem up")
 	}
-	if err := os.MkdirAll(filepath.Dir(l.path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(l.path), 0o700); err != nil {
 		return false, problem(runtime.CodeDenied, err.Error(), "make the directory, or point store at another one")
 	}
-	return true, nil
+	return true, l.create()
+}
+
+// create makes an empty file for its owner alone, because it will hold what the
+// tasks are about. SQLite would let everybody read it; what it makes beside the
+// file has the file's own mode. The file is made elsewhere and linked, because
+// it must not be opened under its name; see prepare.
+func (l location) create() error {
+	f, err := os.CreateTemp(filepath.Dir(l.path), filepath.Base(l.path)+"-new-*") // 0600
+	if err != nil {
+		return problem(runtime.CodeDenied, err.Error(), "let this user write to the directory, or point store at another one")
+	}
+	err = errors.Join(f.Close(), os.Link(f.Name(), l.path))
+	if errors.Is(err, fs.ErrExist) {
+		err = nil // another process was faster
+	}
+	if err = errors.Join(err, os.Remove(f.Name())); err != nil {
+		return problem(runtime.CodeDenied, err.Error(), "look at the directory and the file system it is on")
+	}
+	return nil
 }
 
 const (
@@ -115,7 +134,7 @@ func openStore(ctx context.Context, l location, o runtime.OpenOptions) (*store, 
 	st := &store{path: l.path, clock: o.Clock, readers: sql.OpenDB(readers), closed: make(chan struct{})}
 	st.readers.SetMaxOpenConns(maxReaders)
 	st.life, st.end = context.WithCancel(context.Background())
-	st.bells.path = l.path + "-wake"
+	st.bells.path = l.path + wakeSuffix
 	if _, err := one(c, `SELECT sqlite_version()`, func(r row) { st.version = r.str(0) }); err != nil {
 		return nil, errors.Join(err, c.close(), st.readers.Close())
 	}

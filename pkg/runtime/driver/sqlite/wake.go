@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,6 +36,8 @@ func (b *bell) ring() {
 		b.rung = nil
 	}
 }
+
+const wakeSuffix = "-wake" // of the file beside the store
 
 // belfry rings in this process, and in others through a file beside the store:
 // whoever commits something that others wait for writes a byte to it, and those
@@ -71,13 +74,22 @@ func (b *belfry) ringOthers() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.file == nil {
-		f, err := os.OpenFile(b.path, os.O_CREATE|os.O_WRONLY, 0o666)
+		f, err := os.OpenFile(b.path, os.O_CREATE|os.O_WRONLY, b.mode())
 		if err != nil {
 			return
 		}
 		b.file = f
 	}
 	_, _ = b.file.WriteAt([]byte{1}, 0)
+}
+
+// mode is the store's: whoever may write to it may ring.
+func (b *belfry) mode() os.FileMode {
+	info, err := os.Stat(strings.TrimSuffix(b.path, wakeSuffix))
+	if err != nil {
+		return 0o600
+	}
+	return info.Mode().Perm()
 }
 
 func (b *belfry) close() error {
