@@ -27,7 +27,11 @@ func (s *shift) admit(j *job) bool {
 	if (len(j.terms.uses) == 0 || j.Booked) && !suspect {
 		return true
 	}
+	j.asking.Store(true)
 	verdict, err := s.admissions.Do(s.ops, runtime.Admission{Lease: j.Lease, Uses: j.terms.uses, Started: suspect})
+	if err != nil || verdict.Run {
+		j.asking.Store(false)
+	}
 	if err != nil {
 		return s.admitBlindly(j, suspect, err)
 	}

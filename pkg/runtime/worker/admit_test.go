@@ -284,3 +284,37 @@ func TestLimitsOrderedByAnOperator(t *testing.T) {
 		w.stop(runtime.DrainWarm)
 	})
 }
+
+// lateVerdicts gives the answer of Admit long after it took effect.
+type lateVerdicts struct{ runtime.Broker }
+
+func (b lateVerdicts) Admit(ctx context.Context, c runtime.Consumer, as []runtime.Admission) ([]runtime.Verdict, error) {
+	vs, err := b.Broker.Admit(ctx, c, as)
+	<-time.After(20 * time.Second)
+	return vs, err
+}
+
+// A renewal that finds the lease of a task gone which is just being put off does
+// not take it for lost.
+func TestADeferralIsNotALostLease(t *testing.T) {
+	limit := func(o *runtime.TaskOptions) { o.Rate = &runtime.Rate{N: 1, Per: time.Hour} }
+	heard := make(chan runtime.SignalName, 10)
+	signals := &runtime.Signals{}
+	for _, name := range []runtime.SignalName{runtime.SignalDeferred, runtime.SignalLeaseLost} {
+		signals.Listen(name, 0, func(_ context.Context, s runtime.Signal) { heard <- s.Name })
+	}
+	inBubble(t, defs(task("x", echo, limit)), func(r *rig) {
+		r.store.Broker = lateVerdicts{r.store.Broker}
+		w := r.start(func(o *worker.Options) { o.Concurrency = 1; o.Signals = signals })
+		r.ended(r.enqueue(runtime.Request{Name: "x"}), runtime.StateSucceeded)
+		r.at(r.enqueue(runtime.Request{Name: "x"}), runtime.PlaceDelayed)
+		r.until("the worker knows", func() bool { return w.State().Active == 0 })
+		w.stop(runtime.DrainWarm)
+	})
+	close(heard)
+	for name := range heard {
+		if name != runtime.SignalDeferred {
+			t.Errorf("heard %s", name)
+		}
+	}
+}

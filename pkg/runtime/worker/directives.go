@@ -100,7 +100,7 @@ func (p *pauses) apply(ds []runtime.Directive, now time.Time) (fresh []string) {
 			continue
 		}
 		_, was := p.until[d.Subject]
-		if d.Lifted {
+		if d.Lifted || over(d.Expires, now) {
 			delete(p.until, d.Subject)
 			changed = changed || was
 			continue
@@ -114,7 +114,7 @@ func (p *pauses) apply(ds []runtime.Directive, now time.Time) (fresh []string) {
 		}
 	}
 	for queue, until := range p.until {
-		if !until.IsZero() && !until.After(now) {
+		if over(until, now) {
 			delete(p.until, queue)
 			changed = true
 		}
@@ -124,6 +124,9 @@ func (p *pauses) apply(ds []runtime.Directive, now time.Time) (fresh []string) {
 	}
 	return fresh
 }
+
+// over reports whether a pause has expired; zero is until it is lifted.
+func over(expires, now time.Time) bool { return !expires.IsZero() && !expires.After(now) }
 
 // names lists the paused queues, sorted.
 func (p *pauses) names() []string {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,5 +171,20 @@ func TestAPanicWhileJudgingEndsTheTask(t *testing.T) {
 	e := s.verdict(j, nil, errors.New("broken"))
 	if e.outcome != runtime.Dead || e.reason != runtime.ReasonPanic || e.record.Error.Stack == "" {
 		t.Errorf("ending is %+v", e)
+	}
+}
+
+func TestPausesThatHaveExpiredAreNotFresh(t *testing.T) {
+	now := time.Unix(1000, 0)
+	pause := func(queue string, expires time.Time) runtime.Directive {
+		return runtime.Directive{Kind: runtime.DirectivePause, Subject: queue, Expires: expires, Version: 7}
+	}
+	var p pauses
+	fresh := p.apply([]runtime.Directive{pause("over", now), pause("on", now.Add(1)), pause("open", time.Time{})}, now)
+	if !slices.Equal(fresh, []string{"on", "open"}) || !slices.Equal(p.names(), fresh) || p.version() != 7 {
+		t.Errorf("fresh %v, paused %v, version %d", fresh, p.names(), p.version())
+	}
+	if fresh := p.apply([]runtime.Directive{pause("open", now)}, now); len(fresh) > 0 || !slices.Equal(p.names(), []string{"on"}) {
+		t.Errorf("after one was shortened: fresh %v, paused %v", fresh, p.names())
 	}
 }

@@ -19,6 +19,7 @@ type job struct {
 	terms   terms // set by the stage admit
 
 	decided    atomic.Bool
+	asking     atomic.Bool                        // the store is deciding about its limits; the verdict says whether its lease is over
 	begun      atomic.Bool                        // plan, terms and started are set, and the handler may run
 	revocation atomic.Pointer[runtime.Revocation] // it was called off while it was here
 

@@ -101,9 +101,10 @@ func find(js []*job, l runtime.Lease) *job {
 
 // loseLease stops a job that is no longer this worker's. One that is decided is
 // on its way to the store, whose answer to the settlement counts, not this one:
-// it may be over because it has just been settled.
+// it may be over because it has just been settled. Nor does it count for one
+// whose verdict is under way: it may have been put off.
 func (s *shift) loseLease(j *job) {
-	if !j.decide() {
+	if j.asking.Load() || !j.decide() {
 		return
 	}
 	j.cancel(runtime.CauseLeaseLost)
