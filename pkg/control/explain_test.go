@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stem-jobs/stem/pkg/control"
 	"github.com/stem-jobs/stem/pkg/runtime"
 	_ "github.com/stem-jobs/stem/pkg/runtime/driver/memory"
+	_ "github.com/stem-jobs/stem/pkg/runtime/driver/sqlite"
 )
 
 // situation is a store with one task in question.
@@ -23,7 +25,7 @@ type situation struct {
 
 // eachStore runs f on every embedded store.
 func eachStore(t *testing.T, f func(s *situation)) {
-	for name, url := range map[string]string{"memory": "memory:"} {
+	for name, url := range map[string]string{"memory": "memory:", "sqlite": "sqlite:" + filepath.Join(t.TempDir(), "stem.db")} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now().UTC()
 			b, err := runtime.Open(t.Context(), url, runtime.OpenOptions{Clock: func() time.Time { return now }})
