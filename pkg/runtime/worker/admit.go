@@ -74,6 +74,7 @@ func (s *shift) obey(j *job, v runtime.Verdict) bool {
 		s.lost(j)
 		return false
 	}
+	s.dueAt(v.Until)
 	s.stats.deferred.Add(1)
 	s.signal(runtime.Signal{Name: runtime.SignalDeferred, Envelope: j.Envelope, Reason: v.Key, RetryAt: v.Until})
 	return false

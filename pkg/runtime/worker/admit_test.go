@@ -311,10 +311,10 @@ func TestADeferralIsNotALostLease(t *testing.T) {
 		r.until("the worker knows", func() bool { return w.State().Active == 0 })
 		w.stop(runtime.DrainWarm)
 	})
-	close(heard)
-	for name := range heard {
-		if name != runtime.SignalDeferred {
-			t.Errorf("heard %s", name)
-		}
+	if len(heard) != 1 {
+		t.Fatalf("heard %d signals, want one", len(heard))
+	}
+	if name := <-heard; name != runtime.SignalDeferred {
+		t.Errorf("heard %s", name)
 	}
 }

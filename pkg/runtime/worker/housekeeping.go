@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
@@ -21,7 +22,7 @@ const (
 func (s *shift) keepHouse(ctx context.Context) {
 	trouble := s.outage("keep house")
 	rest := time.Duration(0)
-	for s.pause(ctx, loopHousekeeping, rest) {
+	for s.sleep(ctx, rest) {
 		r, err := s.broker.Recover(ctx, runtime.Recover{
 			Known: s.o.Registry.Names(), Queues: s.queueNames(), MaxLosses: s.o.MaxLosses,
 		})
@@ -52,6 +53,57 @@ func (s *shift) rest(r runtime.Recovered, before time.Duration) time.Duration {
 		due = max(2*before, shortestRest)
 	}
 	return min(rest, due)
+}
+
+// sleep waits for the end of a rest, or until something is due that this worker
+// has put into the store meanwhile. It reports false when ctx has ended.
+func (s *shift) sleep(ctx context.Context, rest time.Duration) bool {
+	s.alarm.advance(time.Now().Add(rest))
+	for left := s.alarm.left(); left > 0; left = s.alarm.left() {
+		if !s.pause(ctx, loopHousekeeping, left) {
+			return false
+		}
+	}
+	s.alarm.clear() // before the chores: what is put into the store during them counts for the next rest
+	return ctx.Err() == nil
+}
+
+// dueAt lets the housekeeper get up in time for a task that goes back until
+// then. It only sets the alarm: nothing is asked of the store before.
+func (s *shift) dueAt(due time.Time) {
+	if wait := due.Sub(s.o.Clock.Now()); !due.IsZero() && wait > 0 && s.alarm.advance(time.Now().Add(wait)) {
+		s.nudge(loopHousekeeping)
+	}
+}
+
+// alarm is the earliest of the times it was set to. The zero value is not set.
+type alarm struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+// advance sets the alarm to t unless it is set to something earlier, and reports
+// whether it did.
+func (a *alarm) advance(t time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.at.IsZero() && !t.Before(a.at) {
+		return false
+	}
+	a.at = t
+	return true
+}
+
+func (a *alarm) left() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return time.Until(a.at)
+}
+
+func (a *alarm) clear() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.at = time.Time{}
 }
 
 // logLosses tells of workers that have died.

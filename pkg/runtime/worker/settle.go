@@ -184,6 +184,7 @@ func (s *shift) account(x *settling, r runtime.SettleResult) {
 	switch r.Status {
 	case runtime.Settled, runtime.Repeated:
 		s.stats.ended(x.job.Lease.Queue, x.ending.outcome)
+		s.dueAt(x.settlement.At)
 		s.checkLinks(x.job, r.Effects)
 		s.tell(x)
 	case runtime.Refused:

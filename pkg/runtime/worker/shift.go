@@ -36,6 +36,7 @@ type shift struct {
 	endOps context.CancelFunc
 	asked  [runtime.DrainHard + 1]chan struct{} // closed when a drain of that mode, or a harder one, was asked for
 	asking sync.Mutex
+	alarm  alarm                // of the housekeeping
 	nudges [loops]chan struct{} // wake a loop before its time
 	over   chan struct{}        // closed when the shift has ended
 }
