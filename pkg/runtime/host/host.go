@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -113,7 +114,7 @@ func (h *Host) runRoles(ctx context.Context) error {
 	errs := make(chan error)
 	for _, r := range h.o.Roles {
 		go func() {
-			err := runRole(ctx, r)
+			err := h.runRole(ctx, r)
 			h.ended(r)
 			errs <- err
 		}()
@@ -132,10 +133,14 @@ func (h *Host) runRoles(ctx context.Context) error {
 }
 
 // runRole turns a panic of a role into an error, so that the others can finish.
-func runRole(ctx context.Context, r runtime.Role) (err error) {
+// The stack goes to the log: the error is a line for the terminal.
+func (h *Host) runRole(ctx context.Context, r runtime.Role) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("role %s panicked: %v\n%s", r.Name(), p, debug.Stack())
+			what := fmt.Sprint(p)
+			h.o.Logger.Error("role panicked", "role", r.Name(), "panic", what, "stack", string(debug.Stack()))
+			line, _, _ := strings.Cut(what, "\n")
+			err = fmt.Errorf("role %s panicked: %s", r.Name(), line)
 		}
 	}()
 	if err := r.Run(ctx); err != nil {

@@ -1,9 +1,11 @@
 package host_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -60,7 +62,7 @@ func (f *fake) Run(ctx context.Context) error {
 	case <-end:
 	case <-f.stop:
 		if f.panics {
-			panic("role went mad")
+			panic("role went mad\nand said more")
 		}
 		return f.err
 	}
@@ -299,6 +301,24 @@ func TestACrashStopsTheOthersWarm(t *testing.T) {
 			bad.err, bad.panics = runtime.ErrUnavailable, panics
 			return []runtime.Role{bad, good}
 		})
+	}
+}
+
+// A panic is one line for the terminal; its stack is in the log.
+func TestThePanicOfARoleIsLoggedWithItsStack(t *testing.T) {
+	bad := newFake("bad")
+	bad.panics = true
+	close(bad.stop)
+	var log bytes.Buffer
+	h, err := host.New(host.Options{Roles: []runtime.Role{bad}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Run(t.Context()); err == nil || err.Error() != "role bad panicked: role went mad" {
+		t.Errorf("run: %v", err)
+	}
+	if !strings.Contains(log.String(), "host_test.go") || !strings.Contains(log.String(), "and said more") {
+		t.Errorf("log: %s", log.String())
 	}
 }
 
