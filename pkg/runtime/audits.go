@@ -7,7 +7,7 @@ import (
 
 // Audits tells who did what. Broker.Cancel, DeadLetters, Locks.Break and
 // Directives.Put write their entries in the same step as the act; Append is for
-// acts elsewhere. Entries are kept.
+// acts elsewhere. Entries are kept for KeepAudits; then Recover removes them.
 type Audits interface {
 	// Append stores entries.
 	//
@@ -20,6 +20,9 @@ type Audits interface {
 	//   - Errors: ErrInvalid (cursor), ErrUnavailable.
 	List(ctx context.Context, q AuditQuery) ([]AuditEntry, string, error)
 }
+
+// KeepAudits is how long an audit entry can be read.
+const KeepAudits = 90 * 24 * time.Hour
 
 // Actions that are audited by the stores themselves.
 const (

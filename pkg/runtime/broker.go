@@ -90,7 +90,7 @@ type Broker interface {
 	// Recover does one bounded step of housekeeping: due tasks become ready,
 	// leases of the dead are taken back, expired and poisonous tasks end, parked
 	// tasks whose name is known go back, freed slots wake their waiters, group
-	// deadlines pass, old records go. Any process may call it at any time;
+	// deadlines pass, old records, messages, audit entries and directives go. Any process may call it at any time;
 	// several at once do not harm each other.
 	//
 	//   - Shapes: at most r.Max items of each kind (0: 500); call again at once

@@ -27,11 +27,21 @@ type Bus interface {
 	Trim(ctx context.Context, channel string, before time.Time) (int, error)
 }
 
+// How long the bus keeps what nobody ends; then Recover removes it.
+const (
+	// KeepMessages is for a message without Expires, from when it was sent.
+	KeepMessages = 7 * 24 * time.Hour
+	// KeepCursors is for a durable cursor, from when it was last subscribed to or
+	// committed.
+	KeepCursors = 30 * 24 * time.Hour
+)
+
 // Message is one broadcast.
 //
 //   - ID makes it idempotent; it is required and obeys CheckID.
 //   - Position is set by the store: ordered within a channel.
-//   - Expires, when set, hides it from readers that come later.
+//   - Expires, when set, hides it from readers that come later. Without, it is
+//     kept for KeepMessages.
 type Message struct {
 	ID, Channel, ReplyTo string
 	Position             string
@@ -42,8 +52,8 @@ type Message struct {
 // Subscription names what to read.
 //
 //   - Name, when set, is a durable cursor that survives restarts: a new name
-//     starts at From or now, a known one where it last committed. Empty is
-//     ephemeral.
+//     starts at From or now, a known one where it last committed. It is known for
+//     KeepCursors. Empty is ephemeral.
 //   - From zero is now.
 type Subscription struct {
 	Channels []string

@@ -22,7 +22,7 @@ type Directives interface {
 	Since(ctx context.Context, version int64) ([]Directive, error)
 
 	// Prune removes lifted and expired directives that are older than a day, at
-	// most max, and returns how many.
+	// most max, and returns how many. Recover does so too.
 	//
 	//   - Errors: ErrUnavailable.
 	Prune(ctx context.Context, max int) (int, error)

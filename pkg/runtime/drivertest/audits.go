@@ -13,6 +13,7 @@ var auditCases = []testCase{
 	{"03_PagesCoverEverythingOnce", auditPages},
 	{"04_ForeignCursorIsInvalid", auditCursor},
 	{"05_EverythingComesBack", auditRoundTrip},
+	{"06_KeptForAWhile", auditKept},
 }
 
 func (e *env) note(es ...runtime.AuditEntry) {
@@ -95,4 +96,19 @@ func auditRoundTrip(e *env) {
 	if got := e.audits(runtime.AuditQuery{}, in.Subject)[0]; fmt.Sprint(got) != fmt.Sprint(in) {
 		e.Fatalf("entry %+v; want %+v", got, in)
 	}
+}
+
+func auditKept(e *env) {
+	e.note(e.act("x", "1"), e.act("x", "2"))
+	e.pass(runtime.KeepAudits - time.Second)
+	e.note(e.act("x", "3"))
+	e.audits(runtime.AuditQuery{}, "3", "2", "1")
+	e.clock.Advance(time.Second)
+	r, err := e.Broker.Recover(e.ctx, runtime.Recover{Max: 1})
+	e.ok(err, "recover")
+	if !r.More {
+		e.Fatal("two entries are to go, one at most at a time, and More is not set")
+	}
+	e.recover()
+	e.audits(runtime.AuditQuery{}, "3")
 }

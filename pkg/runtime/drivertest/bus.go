@@ -32,6 +32,8 @@ var busCases = []testCase{
 	{"19_PagesOfAHundred", busPages},
 	{"20_CommitWithoutAName", busCommitEphemeral},
 	{"21_ClosedStoreEndsTheWait", busStoreClosed},
+	{"22_WhatNobodyEndsGoesByItself", busKept},
+	{"23_ForgottenCursorBeginsAgain", busForgotten},
 }
 
 func (e *env) send(channel string, ids ...string) {
@@ -376,4 +378,41 @@ func busCommitEphemeral(e *env) {
 	s := e.listen("c")
 	e.send("c", "1")
 	e.ok(s.Commit(e.ctx, e.heard(s, "1")[0]), "commit without a name")
+}
+
+func busKept(e *env) {
+	from := e.clock.Now()
+	e.send("c", "old")
+	e.ok(e.Bus.Send(e.ctx, []runtime.Message{{ID: "long", Channel: "c", Expires: e.after(2 * runtime.KeepMessages)}}), "send")
+	e.pass(runtime.KeepMessages - time.Second)
+	e.send("c", "new")
+	sub := runtime.Subscription{Channels: []string{"c"}, From: from}
+	e.heard(e.subscribe(sub), "old", "long", "new")
+	e.pass(time.Second)
+	e.heard(e.subscribe(sub), "long", "new")
+	e.pass(2 * runtime.KeepMessages)
+	e.silent(e.subscribe(sub))
+}
+
+// A durable cursor that nobody uses any more goes; who uses it keeps it.
+func busForgotten(e *env) {
+	e.subscribe(durable("unused"))
+	used := e.subscribe(durable("used"))
+	half := runtime.KeepCursors / 2
+	e.send("c", "1")
+	e.ok(used.Commit(e.ctx, e.heard(used, "1")[0]), "commit")
+	e.pass(half)
+	e.send("c", "2")
+	e.ok(used.Commit(e.ctx, e.heard(used, "2")[0]), "commit")
+	e.pass(half)
+	e.send("c", "3")
+	e.heard(e.subscribe(durable("used")), "3")
+	e.silent(e.subscribe(durable("unused")))
+
+	e.pass(2 * runtime.KeepCursors)
+	e.send("c", "4")
+	m := e.heard(used, "4")[0]
+	e.ok(used.Commit(e.ctx, m), "commit to a cursor that has gone meanwhile")
+	e.send("c", "5")
+	e.heard(e.subscribe(durable("used")), "5")
 }

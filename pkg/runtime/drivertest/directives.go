@@ -17,6 +17,7 @@ var directiveCases = []testCase{
 	{"07_AcrossProcesses", directiveAcross},
 	{"08_EverythingComesBack", directiveRoundTrip},
 	{"09_PauseAndResumeAreAudited", directiveAudit},
+	{"10_RecoverPrunes", directiveRecover},
 }
 
 func pause(q string) runtime.Directive {
@@ -161,4 +162,14 @@ func directiveAudit(e *env) {
 	if len(es) != 2 || es[0].Action != runtime.AuditResume || es[0].By != "ann" || es[1].Action != runtime.AuditPause || es[1].By != "ops" {
 		e.Fatalf("audit %+v; want a pause by ops and a resume by ann, newest first", es)
 	}
+}
+
+func directiveRecover(e *env) {
+	lifted := pause("lifted")
+	lifted.Lifted = true
+	e.order(pause("holds"), lifted)
+	e.pass(23 * time.Hour)
+	e.orders(0, "holds", "lifted")
+	e.pass(2 * time.Hour)
+	e.orders(0, "holds")
 }

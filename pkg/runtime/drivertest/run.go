@@ -46,11 +46,11 @@ var sections = []section{
 	{"DeadLetters", deadLetterCases, append(work, hasAudits)},
 	{"Results", resultCases, work},
 	{"Heartbeats", heartbeatCases, []port{hasHeartbeats}},
-	{"Bus", busCases, []port{hasBus}},
+	{"Bus", busCases, []port{hasBus, hasBroker}},
 	{"Locks", lockCases, []port{hasLocks}},
 	{"Limits", limitCases, append(work, hasLimits)},
-	{"Directives", directiveCases, []port{hasDirectives}},
-	{"Audits", auditCases, []port{hasAudits}},
+	{"Directives", directiveCases, []port{hasDirectives, hasBroker}},
+	{"Audits", auditCases, []port{hasAudits, hasBroker}},
 	{"Tx", txCases, append(work, hasTx)},
 }
 

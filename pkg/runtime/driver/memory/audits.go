@@ -12,7 +12,21 @@ func (s *store) audit(e runtime.AuditEntry) {
 		e.At = s.now
 	}
 	s.seq++
-	s.acts.put(s.seq, e)
+	a := &act{AuditEntry: e}
+	a.on = s.acts.put(s.seq, a)
+	s.actKeeps.push(a)
+}
+
+// act is an audit entry and where it is kept.
+type act struct {
+	runtime.AuditEntry
+	on    spot[*act]
+	timer int // in store.actKeeps
+}
+
+func (s *store) dropAct(a *act) {
+	s.actKeeps.remove(a)
+	s.acts.remove(a.on)
 }
 
 func (s *store) auditTask(t *task, action, by, reason string) {
@@ -42,7 +56,8 @@ func (p audits) List(ctx context.Context, q runtime.AuditQuery) ([]runtime.Audit
 	}
 	defer p.exit()
 	pg := newPage[runtime.AuditEntry](q.Limit)
-	p.acts.downwards(from, func(no uint64, e runtime.AuditEntry) bool {
+	p.acts.downwards(from, func(no uint64, a *act) bool {
+		e := a.AuditEntry
 		skip := q.Action != "" && e.Action != q.Action ||
 			q.Subject != "" && e.Subject != q.Subject ||
 			e.At.Before(q.Since)

@@ -19,9 +19,10 @@ type channel struct {
 
 type message struct {
 	runtime.Message
-	no    uint64
-	at    spot[*message]
-	timer int // in store.messageExpiry
+	no        uint64
+	at        spot[*message]
+	keepUntil time.Time
+	timer     int // in store.messageKeeps
 }
 
 func (s *store) channel(name string) *channel {
@@ -65,12 +66,13 @@ func (s *store) send(m runtime.Message) {
 	if m.Sent.IsZero() {
 		m.Sent = s.now
 	}
-	stored := &message{Message: m, no: s.position}
+	stored := &message{Message: m, no: s.position, keepUntil: m.Expires}
+	if m.Expires.IsZero() {
+		stored.keepUntil = s.now.Add(runtime.KeepMessages)
+	}
 	stored.at = c.messages.put(stored.no, stored)
 	c.byID[m.ID] = stored
-	if !m.Expires.IsZero() {
-		s.messageExpiry.push(stored)
-	}
+	s.messageKeeps.push(stored)
 	for r := range c.readers {
 		r.signal()
 	}
@@ -84,7 +86,7 @@ func (m *message) expired(now time.Time) bool { return !m.Expires.IsZero() && pa
 // drop removes a message; the subscribers' positions stay where they are.
 func (s *store) drop(m *message) {
 	c := s.channels[m.Channel]
-	s.messageExpiry.remove(m)
+	s.messageKeeps.remove(m)
 	delete(c.byID, m.ID)
 	c.messages.remove(m.at)
 	s.tidyChannel(c)

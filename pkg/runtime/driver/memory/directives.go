@@ -71,14 +71,18 @@ func (p directives) Prune(ctx context.Context, limit int) (int, error) {
 		return 0, err
 	}
 	defer p.exit()
+	return p.prune(limit), nil
+}
+
+func (s *store) prune(limit int) int {
 	n := 0
-	for key, d := range p.inForce {
-		over := d.Lifted || !d.Expires.IsZero() && passed(d.Expires, p.now)
-		if n == limit || !over || !passed(d.At.Add(24*time.Hour), p.now) {
+	for key, d := range s.inForce {
+		over := d.Lifted || !d.Expires.IsZero() && passed(d.Expires, s.now)
+		if n == limit || !over || !passed(d.At.Add(24*time.Hour), s.now) {
 			continue
 		}
-		delete(p.inForce, key)
+		delete(s.inForce, key)
 		n++
 	}
-	return n, nil
+	return n
 }

@@ -141,7 +141,7 @@ func (c *churn) settle() {
 // elsewhere uses what is not the broker.
 func (c *churn) elsewhere() {
 	ctx := c.Context()
-	switch c.IntN(4) {
+	switch c.IntN(6) {
 	case 0:
 		if g, err := c.b.Locks.Acquire(ctx, fmt.Sprint("l", c.IntN(5)), "o", time.Minute); err == nil {
 			c.locks = append(c.locks, g)
@@ -150,8 +150,19 @@ func (c *churn) elsewhere() {
 		}
 	case 1:
 		c.ok(c.b.Bus.Send(ctx, []runtime.Message{{ID: fmt.Sprint("m", c.made), Channel: fmt.Sprint("c", c.IntN(3)), Expires: c.now.Add(time.Minute)}}))
+		c.ok(c.b.Bus.Send(ctx, []runtime.Message{{ID: fmt.Sprint("lasting", c.made), Channel: fmt.Sprint("c", c.IntN(3))}}))
 	case 2:
 		c.ok(c.b.Heartbeats.Beat(ctx, runtime.Heartbeat{WorkerID: fmt.Sprint("w", c.IntN(3))}, time.Minute))
+	case 4:
+		sub, err := c.b.Bus.Subscribe(ctx, runtime.Subscription{Channels: []string{"c0"}, Name: fmt.Sprint("reader", c.IntN(5))})
+		c.ok(err)
+		c.ok(sub.Commit(ctx, runtime.Message{Channel: "c0", Position: position(uint64(c.made))}))
+		c.ok(sub.Close())
+	case 5:
+		_, err := c.b.Directives.Put(ctx, []runtime.Directive{{
+			Kind: runtime.DirectivePause, Subject: fmt.Sprint("q", c.IntN(3)), Expires: c.now.Add(time.Minute), Lifted: c.IntN(2) == 0,
+		}})
+		c.ok(err)
 	case 3:
 		ls, _, err := c.b.DeadLetters.List(ctx, runtime.DeadQuery{Limit: 3})
 		c.ok(err)
@@ -192,8 +203,10 @@ func (c *churn) wantEmpty() {
 		"orders": len(st.orders), "orderExpiry": st.orderExpiry.len(),
 		"limits": len(st.limits), "rates": st.rates.len(), "watches": len(st.watches), "beats": len(st.beats),
 		"held": len(st.held), "lockExpiry": st.lockExpiry.len(),
-		"channels": len(st.channels), "messageExpiry": st.messageExpiry.len(),
-		"listed": stands(&st.listed), "dead": stands(&st.dead), "ended": stands(&st.ended),
+		"channels": len(st.channels), "messageKeeps": st.messageKeeps.len(),
+		"cursors": len(st.cursors), "cursorKeeps": st.cursorKeeps.len(), "acts": stands(&st.acts), "actKeeps": st.actKeeps.len(),
+		"directives": len(st.inForce),
+		"listed":     stands(&st.listed), "dead": stands(&st.dead), "ended": stands(&st.ended),
 	}
 	for what, n := range left {
 		if n != 0 {

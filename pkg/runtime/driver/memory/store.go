@@ -48,7 +48,9 @@ type store struct {
 	rates   *agenda[*limit] // limits with a rate in use, by the time it is forgotten
 	watches map[string]map[*watch]bool
 	beats   map[string]beat
-	acts    shelf[runtime.AuditEntry]
+	acts    shelf[*act]
+
+	actKeeps *agenda[*act] // by the time they go
 
 	held       map[string]*lock
 	lockExpiry *agenda[*lock]
@@ -57,10 +59,11 @@ type store struct {
 	inForce map[directiveKey]runtime.Directive
 	version int64
 
-	channels      map[string]*channel
-	cursors       map[cursorKey]uint64
-	messageExpiry *agenda[*message]
-	position      uint64
+	channels     map[string]*channel
+	cursors      map[cursorKey]*cursor
+	cursorKeeps  *agenda[*cursor]
+	messageKeeps *agenda[*message]
+	position     uint64
 }
 
 func newStore(clock runtime.Clock) *store {
@@ -92,14 +95,17 @@ func newStore(clock runtime.Clock) *store {
 		watches: map[string]map[*watch]bool{},
 		beats:   map[string]beat{},
 
+		actKeeps: newAgenda(func(a *act) time.Time { return a.At.Add(runtime.KeepAudits) }, func(a *act) *int { return &a.timer }),
+
 		held:       map[string]*lock{},
 		lockExpiry: newAgenda(func(l *lock) time.Time { return l.Until }, func(l *lock) *int { return &l.timer }),
 
 		inForce: map[directiveKey]runtime.Directive{},
 
-		channels:      map[string]*channel{},
-		cursors:       map[cursorKey]uint64{},
-		messageExpiry: newAgenda(func(m *message) time.Time { return m.Expires }, func(m *message) *int { return &m.timer }),
+		channels:     map[string]*channel{},
+		cursors:      map[cursorKey]*cursor{},
+		cursorKeeps:  newAgenda(func(c *cursor) time.Time { return c.used.Add(runtime.KeepCursors) }, func(c *cursor) *int { return &c.timer }),
+		messageKeeps: newAgenda(func(m *message) time.Time { return m.keepUntil }, func(m *message) *int { return &m.timer }),
 	}
 }
 

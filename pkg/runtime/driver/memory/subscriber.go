@@ -5,12 +5,38 @@ import (
 	"context"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
 
 // cursorKey is where a durable subscription keeps its place in a channel.
 type cursorKey struct{ name, channel string }
+
+// cursor is that place; it is forgotten when nobody has used it for long.
+type cursor struct {
+	key   cursorKey
+	no    uint64
+	used  time.Time
+	timer int // in store.cursorKeeps
+}
+
+// useCursor moves a cursor to no, but never back.
+func (s *store) useCursor(key cursorKey, no uint64) {
+	c := s.cursors[key]
+	if c == nil {
+		c = &cursor{key: key}
+		s.cursors[key] = c
+	}
+	s.cursorKeeps.remove(c)
+	c.no, c.used = max(c.no, no), s.now
+	s.cursorKeeps.push(c)
+}
+
+func (s *store) dropCursor(c *cursor) {
+	s.cursorKeeps.remove(c)
+	delete(s.cursors, c.key)
+}
 
 // subscriber reads channels, each from a position of its own.
 type subscriber struct {
@@ -53,8 +79,9 @@ func (p bus) Subscribe(ctx context.Context, sub runtime.Subscription) (runtime.S
 // makes it durable when the subscription is.
 func (s *store) startOf(c *channel, sub runtime.Subscription) uint64 {
 	key := cursorKey{sub.Name, c.name}
-	if no, known := s.cursors[key]; sub.Name != "" && known {
-		return no
+	if c := s.cursors[key]; sub.Name != "" && c != nil {
+		s.useCursor(key, c.no)
+		return c.no
 	}
 	start := s.position
 	if !sub.From.IsZero() {
@@ -67,7 +94,7 @@ func (s *store) startOf(c *channel, sub runtime.Subscription) uint64 {
 		})
 	}
 	if sub.Name != "" {
-		s.cursors[key] = start
+		s.useCursor(key, start)
 	}
 	return start
 }
@@ -156,8 +183,7 @@ func (r *subscriber) Commit(ctx context.Context, m runtime.Message) error {
 	if err != nil {
 		return err
 	}
-	key := cursorKey{r.name, m.Channel}
-	s.cursors[key] = max(s.cursors[key], no)
+	s.useCursor(cursorKey{r.name, m.Channel}, no)
 	return nil
 }
 

@@ -35,9 +35,13 @@ func (s *step) send(m *runtime.Message) error {
 	if !m.Sent.IsZero() {
 		sent = m.Sent.UnixMicro()
 	}
+	keep := s.now + runtime.KeepMessages.Microseconds()
+	if !m.Expires.IsZero() {
+		keep = m.Expires.UnixMicro()
+	}
 	_, err := s.exec(`
-INSERT INTO stem_messages (channel, id, reply_to, body, sent, expires) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (channel, id) DO NOTHING`, m.Channel, m.ID, text(m.ReplyTo), m.Body, sent, micros(m.Expires))
+INSERT INTO stem_messages (channel, id, reply_to, body, sent, expires, keep_until) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (channel, id) DO NOTHING`, m.Channel, m.ID, text(m.ReplyTo), m.Body, sent, micros(m.Expires), keep)
 	return err
 }
 

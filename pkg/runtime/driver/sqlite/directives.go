@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"time"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
@@ -63,10 +62,7 @@ SELECT kind, subject, by, reason, at, expires, lifted, version FROM stem_directi
 // Prune removes old directives that are lifted or have expired.
 func (p directives) Prune(ctx context.Context, max int) (int, error) {
 	return write(ctx, p.store, "prune directives", func(s *step) (int, error) {
-		n, err := s.exec(`
-DELETE FROM stem_directives WHERE version IN (
-  SELECT version FROM stem_directives WHERE (lifted OR expires <= ?1) AND at <= ?2 ORDER BY version LIMIT ?3)`,
-			s.now, s.now-(24*time.Hour).Microseconds(), max)
+		n, err := s.exec(pruneDirectives, s.now, max)
 		return int(n), err
 	})
 }

@@ -21,13 +21,13 @@ func (b broker) Recover(ctx context.Context, r runtime.Recover) (runtime.Recover
 	err := b.writer.do(ctx, op{
 		doing: "recover",
 		idle: func(s *step) (bool, error) {
-			h := housekeeping{step: s, Recover: r}
+			h := housekeeping{step: s, Recover: r, limits: &b.limitRound}
 			idle, err := h.idle()
 			out = h.out
 			return idle, err
 		},
 		run: func(s *step) error {
-			h := housekeeping{step: s, Recover: r}
+			h := housekeeping{step: s, Recover: r, limits: &b.limitRound}
 			err := h.all()
 			out = h.out
 			return err
@@ -45,7 +45,8 @@ func (b broker) Recover(ctx context.Context, r runtime.Recover) (runtime.Recover
 type housekeeping struct {
 	*step
 	runtime.Recover
-	out runtime.Recovered
+	limits *round
+	out    runtime.Recovered
 }
 
 // all does everything. The order matters: a task that is taken back may have

@@ -12,14 +12,15 @@ import (
 // store is one Open of a file: a writer, connections to read with, and what
 // wakes those who wait.
 type store struct {
-	path     string // absolute
-	clock    runtime.Clock
-	writer   *writer
-	readers  *sql.DB
-	bells    belfry
-	version  string // of SQLite
-	turns    turns
-	watching watching
+	path       string // absolute
+	clock      runtime.Clock
+	writer     *writer
+	readers    *sql.DB
+	bells      belfry
+	version    string // of SQLite
+	turns      turns
+	limitRound round
+	watching   watching
 
 	listening  sync.Once
 	background sync.WaitGroup // goroutines that end with closed

@@ -42,8 +42,9 @@ func (p bus) starts(ctx context.Context, sub runtime.Subscription) (map[string]i
 				if err != nil {
 					return nil, err
 				}
-				_, err = s.exec(`INSERT INTO stem_cursors (name, channel, position) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-					sub.Name, channel, start)
+				_, err = s.exec(`
+INSERT INTO stem_cursors (name, channel, position, used) VALUES (?, ?, ?, ?)
+ON CONFLICT (name, channel) DO UPDATE SET used = excluded.used`, sub.Name, channel, start, s.now)
 				if err != nil {
 					return nil, err
 				}
@@ -169,7 +170,10 @@ func (r *subscriber) Commit(ctx context.Context, m runtime.Message) error {
 		return err
 	}
 	return r.store.write(ctx, "commit position", func(s *step) error {
-		_, err := s.exec(`UPDATE stem_cursors SET position = max(position, ?) WHERE name = ? AND channel = ?`, at, r.name, m.Channel)
+		_, err := s.exec(`
+INSERT INTO stem_cursors (name, channel, position, used) VALUES (?, ?, ?, ?)
+ON CONFLICT (name, channel) DO UPDATE SET position = max(position, excluded.position), used = excluded.used`,
+			r.name, m.Channel, at, s.now)
 		return err
 	})
 }

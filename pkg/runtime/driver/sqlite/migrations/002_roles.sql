@@ -8,22 +8,24 @@ CREATE TABLE stem_heartbeats (
 ) WITHOUT ROWID;
 
 CREATE TABLE stem_messages (
-  position INTEGER PRIMARY KEY AUTOINCREMENT,
-  channel  TEXT    NOT NULL,
-  id       TEXT    NOT NULL,
-  reply_to TEXT,
-  body     BLOB,
-  sent     INTEGER NOT NULL,
-  expires  INTEGER,
+  position   INTEGER PRIMARY KEY AUTOINCREMENT,
+  channel    TEXT    NOT NULL,
+  id         TEXT    NOT NULL,
+  reply_to   TEXT,
+  body       BLOB,
+  sent       INTEGER NOT NULL,
+  expires    INTEGER,
+  keep_until INTEGER NOT NULL, -- expires, or some days after it came
   UNIQUE (channel, id)
 );
 CREATE INDEX stem_messages_channel ON stem_messages (channel, position);
-CREATE INDEX stem_messages_expires ON stem_messages (expires) WHERE expires IS NOT NULL;
+CREATE INDEX stem_messages_kept ON stem_messages (keep_until);
 
 CREATE TABLE stem_cursors (
   name     TEXT    NOT NULL,
   channel  TEXT    NOT NULL,
   position INTEGER NOT NULL,
+  used     INTEGER NOT NULL, -- when it was subscribed to or committed last
   PRIMARY KEY (name, channel)
 ) WITHOUT ROWID;
 
@@ -57,3 +59,4 @@ CREATE TABLE stem_audits (
   reason  TEXT    NOT NULL
 );
 CREATE INDEX stem_audits_subject ON stem_audits (subject, seq);
+CREATE INDEX stem_audits_at ON stem_audits (at);
