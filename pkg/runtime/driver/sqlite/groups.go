@@ -124,7 +124,7 @@ func (s *step) closeGroup(id string) error {
 	var next string
 	var keep int64
 	_, err := one(s, `
-UPDATE stem_groups SET closed = ?2, keep_until = ?2 + keep WHERE id = ?1
+UPDATE stem_groups SET closed = ?2, keep_until = ?2 + keep WHERE id = ?1 AND closed IS NULL
 RETURNING CASE WHEN succeeded = size THEN done ELSE failing END, keep`, func(r row) { next, keep = r.str(0), r.int(1) }, id, s.now)
 	if err != nil {
 		return err

@@ -36,6 +36,9 @@ func (h *housekeeping) followClock() error {
 func (h *housekeeping) reclaim() error {
 	for _, query := range []string{overdueOfConsumers, overdueOwn} {
 		err := h.each(query, h.Max-h.out.Reclaimed, func(t *task) error {
+			if t.place != placeLeased {
+				return nil
+			}
 			still, err := h.outlived(t)
 			if err != nil || still {
 				return err

@@ -121,6 +121,9 @@ var expired = sqlText(`SELECT t.seq ` + expiring + ` AND d.expiry <= ?1 ORDER BY
 // handed out in time.
 func (h *housekeeping) expire() error {
 	return h.each(expired, h.Max, func(t *task) error {
+		if t.expiry == nil {
+			return nil // the end of one before it has ended it as well
+		}
 		h.out.Expired++
 		return h.end(t, ending{state: runtime.StateCancelled, reason: runtime.ReasonExpired})
 	})
@@ -143,6 +146,9 @@ func (h *housekeeping) each(query string, max int, f func(*task) error) error {
 		t, err := h.task(`WHERE t.seq = ?`, seq)
 		if err != nil {
 			return err
+		}
+		if t == nil {
+			continue
 		}
 		if err := f(t); err != nil {
 			return err
