@@ -32,6 +32,7 @@ var deadLetterCases = []testCase{
 	{"21_EmptyFilterCountsAll", deadCount},
 	{"22_ReplayWakes", deadReplayWakes},
 	{"23_InvalidReplayChangesNothing", deadReplayInvalid},
+	{"24_NewestGoAndMoreCome", deadNewestGo},
 }
 
 // replay puts dead letters back, as they are.
@@ -382,4 +383,24 @@ func deadReplayInvalid(e *env) {
 		}
 		e.isDead("a", runtime.ReasonPermanent)
 	}
+}
+
+// A page remembers where it ended. What dies later is behind that, also when the
+// newest letters, which the numbers of a store may be counted from, have gone.
+func deadNewestGo(e *env) {
+	e.acceptPlain("a", "b", "c", "d", "e")
+	ds := e.take("a", "b", "c", "d", "e")
+	e.bury(ds[0], ds[1], ds[2])
+	_, cursor, err := e.DeadLetters.List(e.ctx, runtime.DeadQuery{Limit: 2})
+	e.ok(err, "list dead letters")
+	n, err := e.DeadLetters.Purge(e.ctx, []string{"c"}, "ops", "")
+	e.ok(err, "purge")
+	if n != 1 {
+		e.Fatalf("%d purged; want c", n)
+	}
+	e.replays("b")
+	e.bury(ds[3], ds[4])
+	ls, _, err := e.DeadLetters.List(e.ctx, runtime.DeadQuery{Limit: 10, Cursor: cursor})
+	e.ok(err, "list dead letters")
+	e.wantIDs(letterIDs(ls), "d", "e")
 }

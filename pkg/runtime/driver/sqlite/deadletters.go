@@ -109,6 +109,9 @@ func (s *step) replay(r *runtime.Replay, next []byte) (runtime.PublishResult, er
 // revive begins a new life of a dead letter: what its old one has cost it is
 // forgotten, also the time by which it should have begun.
 func (s *step) revive(t *task, due any) error {
+	if err := s.keepEnds(); err != nil {
+		return err
+	}
 	t.state = int64(stateNumber(runtime.StateQueued))
 	t.reason, t.error, t.worker, t.endNo = nil, nil, nil, nil
 	t.due, t.losses, t.expires, t.expiry = due, 0, nil, nil

@@ -1,6 +1,10 @@
 package sqlite
 
-import "github.com/stem-jobs/stem/pkg/runtime"
+import (
+	"strconv"
+
+	"github.com/stem-jobs/stem/pkg/runtime"
+)
 
 // step is what one transaction does: statements, the time at which they happen,
 // and what has to follow them. The ports' work is written as methods of step,
@@ -10,6 +14,7 @@ type step struct {
 	now    int64 // microseconds; one time for the whole step
 	queues map[string]*tally
 	ends   int64 // number of the last task that ended; 0: not read yet
+	endsGo bool  // see keepEnds
 	rings  bells
 }
 
@@ -74,17 +79,33 @@ func (s *step) depth(queue string) (int64, error) {
 	return q.base + q.at[placeReady] + q.at[placeDelayed] + q.at[placeWaiting] + q.at[placeLeased], nil
 }
 
-const lastEnd = `SELECT coalesce(max(end_no), 0) FROM stem_tasks WHERE end_no IS NOT NULL`
+const lastEnd = `
+SELECT max(coalesce((SELECT max(end_no) FROM stem_tasks WHERE end_no IS NOT NULL), 0),
+           coalesce((SELECT CAST(value AS INTEGER) FROM stem_meta WHERE key = 'last_end'), 0))`
 
-// nextEnd returns the number of the next task that ends.
+// nextEnd returns the number of the next task that ends. No number is ever given
+// out twice, or a cursor could be ahead of an end that is still to come.
 func (s *step) nextEnd() (int64, error) {
-	if s.ends == 0 {
-		if _, err := one(s, lastEnd, func(r row) { s.ends = r.int(0) }); err != nil {
-			return 0, err
-		}
+	if err := s.readEnds(); err != nil {
+		return 0, err
 	}
 	s.ends++
 	return s.ends, nil
+}
+
+func (s *step) readEnds() error {
+	if s.ends > 0 {
+		return nil
+	}
+	_, err := one(s, lastEnd, func(r row) { s.ends = r.int(0) })
+	return err
+}
+
+// keepEnds is called before an ended task goes: the number of the last end must
+// not go with it.
+func (s *step) keepEnds() error {
+	s.endsGo = true
+	return s.readEnds()
 }
 
 // finish writes what was gathered. It is the last thing before the commit.
@@ -100,7 +121,11 @@ func (s *step) finish() error {
 		}
 	}
 	clear(s.queues)
-	return nil
+	if !s.endsGo {
+		return nil
+	}
+	_, err := s.exec(`INSERT OR REPLACE INTO stem_meta (key, value) VALUES ('last_end', ?)`, strconv.FormatInt(s.ends, 10))
+	return err
 }
 
 const addToQueue = `

@@ -54,15 +54,9 @@ const (
 
 // sweep removes what has been kept long enough.
 func (h *housekeeping) sweep() error {
-	if _, err := h.exec(sweepDetails, h.now, h.Max); err != nil {
+	if err := h.sweepTasks(); err != nil {
 		return err
 	}
-	n, err := h.exec(sweepTasks, h.now, h.Max)
-	if err != nil {
-		return err
-	}
-	h.out.Swept = int(n)
-	h.note(n == int64(h.Max))
 	if err := h.sweepGroups(); err != nil {
 		return err
 	}
@@ -74,6 +68,23 @@ func (h *housekeeping) sweep() error {
 		h.note(n == int64(h.Max))
 	}
 	return h.sweepLimits()
+}
+
+func (h *housekeeping) sweepTasks() error {
+	old, err := one(h, `SELECT 1 FROM stem_tasks WHERE keep_until <= ? LIMIT 1`, func(row) {}, h.now)
+	if err != nil || !old {
+		return err
+	}
+	if err := h.keepEnds(); err != nil {
+		return err
+	}
+	if _, err := h.exec(sweepDetails, h.now, h.Max); err != nil {
+		return err
+	}
+	n, err := h.exec(sweepTasks, h.now, h.Max)
+	h.out.Swept = int(n)
+	h.note(n == int64(h.Max))
+	return err
 }
 
 func (h *housekeeping) sweepGroups() error {

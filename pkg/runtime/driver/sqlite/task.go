@@ -142,6 +142,9 @@ func (s *step) saveDetails(t *task) error {
 
 // forget removes all that is known about a task.
 func (s *step) forget(seq int64) error {
+	if err := s.keepEnds(); err != nil {
+		return err
+	}
 	if _, err := s.exec(`DELETE FROM stem_details WHERE seq = ?`, seq); err != nil {
 		return err
 	}
