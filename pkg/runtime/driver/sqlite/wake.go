@@ -45,9 +45,10 @@ const wakeSuffix = "-wake" // of the file beside the store
 type belfry struct {
 	ready, records, bus bell
 
-	path string
-	mu   sync.Mutex
-	file *os.File
+	path    string
+	mu      sync.Mutex
+	file    *os.File
+	checked time.Time // when file was last seen to be the one under path
 }
 
 // ring tells everybody whom a committed step concerns.
@@ -73,14 +74,45 @@ func (b *belfry) ringAll() { b.ring(bellReady | bellRecords | bellBus) }
 func (b *belfry) ringOthers() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.file == nil {
-		f, err := os.OpenFile(b.path, os.O_CREATE|os.O_WRONLY, b.mode())
-		if err != nil {
-			return
-		}
-		b.file = f
+	if b.open() {
+		_, _ = b.file.WriteAt([]byte{1}, 0)
 	}
-	_, _ = b.file.WriteAt([]byte{1}, 0)
+}
+
+// open makes sure that there is a file to write to, and now and then that it is
+// still the one that others watch: somebody may have tidied it away.
+func (b *belfry) open() bool {
+	if b.file != nil {
+		if time.Since(b.checked) < lookEvery/2 || b.isCurrent() {
+			return true
+		}
+		_ = b.file.Close()
+		b.file = nil
+	}
+	f, err := os.OpenFile(b.path, os.O_CREATE|os.O_WRONLY, b.mode())
+	if err != nil {
+		return false
+	}
+	b.file, b.checked = f, time.Now()
+	return true
+}
+
+func (b *belfry) isCurrent() bool {
+	b.checked = time.Now()
+	mine, err := b.file.Stat()
+	if err != nil {
+		return false
+	}
+	current, err := os.Stat(b.path)
+	return err == nil && os.SameFile(mine, current)
+}
+
+// present makes the file, if it is missing, and tells which one it is.
+func (b *belfry) present() (os.FileInfo, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open()
+	return os.Stat(b.path)
 }
 
 // mode is the store's: whoever may write to it may ring.
@@ -138,6 +170,7 @@ func (st *store) hear(watch fileWatch) {
 		case <-watch.errors: // an overflow, for one: something was rung
 			st.bells.ringAll()
 		case <-look.C:
+			watch.follow(&st.bells)
 			if seen.changed(st.life) {
 				st.bells.ringAll()
 			}
@@ -158,12 +191,16 @@ func (st *store) rest() {
 // channels are nil.
 type fileWatch struct {
 	watcher *fsnotify.Watcher
+	file    os.FileInfo // the one that is watched, whatever its path names now
 	events  <-chan fsnotify.Event
 	errors  <-chan error
 }
 
 func newWatch(b *belfry) fileWatch {
-	b.ringOthers() // so that there is a file to watch
+	file, err := b.present()
+	if err != nil {
+		return fileWatch{}
+	}
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fileWatch{}
@@ -172,7 +209,22 @@ func newWatch(b *belfry) fileWatch {
 		_ = w.Close()
 		return fileWatch{}
 	}
-	return fileWatch{watcher: w, events: w.Events, errors: w.Errors}
+	return fileWatch{watcher: w, file: file, events: w.Events, errors: w.Errors}
+}
+
+// follow watches the file that is there now, when it is another one than before.
+func (f *fileWatch) follow(b *belfry) {
+	if f.watcher == nil {
+		return
+	}
+	file, err := b.present()
+	if err != nil || os.SameFile(file, f.file) {
+		return
+	}
+	_ = f.watcher.Remove(b.path) // it may have noticed by itself
+	if f.watcher.Add(b.path) == nil {
+		f.file = file
+	}
 }
 
 func (f fileWatch) lookEvery() time.Duration {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -78,6 +79,33 @@ func TestHearRests(t *testing.T) {
 			}
 			return
 		default:
+		}
+	}
+}
+
+// Somebody tidies the file away, and a process that comes then makes a new one.
+// No look at the store helps here: a mere wake-up changes nothing in it.
+func TestHearAfterTheFileHasGone(t *testing.T) {
+	url := newURL(t)
+	mine, other := openInside(t, url), openInside(t, url)
+	mine.listen()
+	other.bells.ringOthers()
+	if err := os.Remove(mine.bells.path); err != nil {
+		t.Fatal(err)
+	}
+	late := openInside(t, url)
+	for name, ringer := range map[string]*store{"the late one": late, "the one that was there": other} {
+		deadline := time.After(10 * time.Second)
+		for heard := 0; heard < 5; { // the removal is heard as well, once or twice
+			bell := mine.bells.ready.wait()
+			ringer.bells.ringOthers()
+			select {
+			case <-bell:
+				heard++
+			case <-time.After(20 * time.Millisecond):
+			case <-deadline:
+				t.Fatalf("rings of %s are not heard any more", name)
+			}
 		}
 	}
 }
