@@ -49,7 +49,10 @@ type Broker interface {
 	//     moves the task to the key's wait list; the step that frees a slot makes
 	//     the next one ready. Either way the lease is gone.
 	//   - All uses of one task are granted together or not at all: slots are taken
-	//     first, and held while a rate is booked. A booking survives Released, not
+	//     first, and held while a rate is booked. A task that is ready and has its
+	//     slot, but is not taken within SlotHold, because its queue is paused or
+	//     nobody serves it, gives the slot to the next who waits and asks again
+	//     when it is handed out. A booking survives Released, not
 	//     Retried or a loss. A task that was revoked ends here, and is Lost.
 	//   - Errors: ErrUnavailable; ctx.Err().
 	Admit(ctx context.Context, c Consumer, as []Admission) ([]Verdict, error)

@@ -21,6 +21,9 @@ type Limits interface {
 	View(ctx context.Context, prefix string) ([]LimitView, error)
 }
 
+// SlotHold is how long a task in the line keeps a slot that others wait for.
+const SlotHold = time.Minute
+
 // LimitView is a limit and who has or wants it.
 type LimitView struct {
 	Limit      LimitUse

@@ -34,6 +34,7 @@ var admitCases = []testCase{
 	{"24_ReleasedIsStillBooked", admitBookedReleased},
 	{"25_MarkingABookedTaskAsStarted", admitBookedStarted},
 	{"26_RateAndAClockSetBack", admitSetBack},
+	{"27_SlotOfATaskThatNobodyTakes", admitIdle},
 }
 
 // slots and perMinute limit the plain task.
@@ -502,4 +503,28 @@ func admitSetBack(e *env) {
 	}
 	e.booked(perMinute(1), ds[1], e.after(time.Minute))
 	e.booked(perMinute(1), ds[2], e.after(2*time.Minute))
+}
+
+// The slot went to a task in a queue that nobody serves: it does not bar the
+// limit for other queues, and nothing is lost.
+func admitIdle(e *env) {
+	e.accept(e.task("a"), e.task("idle", inQueue("paused")), e.task("c"))
+	ds := e.receive(3, queue, "paused")
+	e.runs(slots(1), ds[0])
+	e.waits(slots(1), ds[2], ds[1])
+	e.end(runtime.Succeeded, ds[0])
+	e.is("idle", runtime.StateQueued, runtime.PlaceReady)
+	e.wantNextDue(e.after(runtime.SlotHold))
+	e.pass(runtime.SlotHold - time.Second)
+	e.is("c", runtime.StateQueued, runtime.PlaceWaiting)
+	e.pass(time.Second)
+	c := e.takeOne("c")
+	e.runs(slots(1), c)
+	idle := e.receive(1, "paused")
+	e.wantIDs(deliveredIDs(idle), "idle")
+	e.waits(slots(1), idle...)
+	e.end(runtime.Succeeded, c)
+	back := e.receive(1, "paused")
+	e.runs(slots(1), back...)
+	e.end(runtime.Succeeded, back...)
 }

@@ -24,6 +24,7 @@ func (b broker) Recover(ctx context.Context, r runtime.Recover) (runtime.Recover
 	h.reclaim()
 	h.expire()
 	h.promote()
+	h.passSlots()
 	h.release()
 	h.closeGroups()
 	h.sweep()
@@ -151,7 +152,11 @@ func (h *housekeeping) sweep() {
 // is never urgent and does not count.
 func (s *store) nextDue() time.Time {
 	var next time.Time
-	for _, at := range []time.Time{s.leases.next(), s.expiries.next(), s.due.next(), s.deadlines.next()} {
+	times := []time.Time{s.leases.next(), s.expiries.next(), s.due.next(), s.deadlines.next()}
+	for _, t := range s.idleHolders() {
+		times = append(times, t.UpdatedAt.Add(runtime.SlotHold))
+	}
+	for _, at := range times {
 		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			next = at
 		}

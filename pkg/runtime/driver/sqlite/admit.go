@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 
 	"github.com/stem-jobs/stem/pkg/runtime"
 )
@@ -201,6 +202,27 @@ func (s *step) serve(key string) error {
 			return err
 		}
 	}
+}
+
+// idleSlots are the slots that others wait for and that tasks in the line hold.
+// Nobody looks at the slots when nobody waits at all.
+var (
+	idleSlots = sqlText(` FROM stem_slots h CROSS JOIN stem_tasks t ON t.seq = h.seq
+WHERE (SELECT 1 FROM stem_details WHERE wait_no IS NOT NULL LIMIT 1) AND t.place = #ready
+  AND EXISTS (SELECT 1 FROM stem_details d WHERE d.limit_key = h.key AND d.wait_no IS NOT NULL)`)
+	slotHold = strconv.FormatInt(runtime.SlotHold.Microseconds(), 10)
+	heldIdly = `SELECT h.seq` + idleSlots + ` AND t.updated <= ?1 - ` + slotHold + ` ORDER BY h.seq LIMIT ?2`
+)
+
+// passSlots takes the slots from tasks that nobody takes, or a queue that is
+// paused would block a limit for all others.
+func (h *housekeeping) passSlots() error {
+	return h.each(heldIdly, h.Max, func(t *task) error {
+		if t.flags&flagSlots == 0 {
+			return nil // it held several
+		}
+		return h.saveFreed(t)
+	})
 }
 
 func encodeUses(uses []runtime.LimitUse) string {

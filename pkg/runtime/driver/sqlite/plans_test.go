@@ -25,6 +25,7 @@ func TestQueryPlans(t *testing.T) {
 		"expired":           {expired, 2, "stem_details_expiring"},
 		"overdue":           {overdueOwn, 2, "stem_details_own_lease"},
 		"clock set back":    {fromTheFuture, 1, "stem_details_leased"},
+		"idle slots":        {heldIdly, 2, "stem_details_waiting"},
 		"next in wait list": {nextWait, 1, "stem_details_waiting"},
 		"first waiting":     {taskColumns + firstWaiting, 1, "stem_details_waiting"},
 		"ahead":             {countAhead, 3, "stem_tasks_ready"},

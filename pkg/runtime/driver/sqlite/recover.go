@@ -52,7 +52,7 @@ type housekeeping struct {
 // all does everything. The order matters: a task that is taken back may have
 // expired, and one that has expired is not made ready first.
 func (h *housekeeping) all() error {
-	for _, f := range []func() error{h.followClock, h.reclaim, h.expire, h.promote, h.unpark, h.closeGroups, h.sweep} {
+	for _, f := range []func() error{h.followClock, h.reclaim, h.expire, h.promote, h.passSlots, h.unpark, h.closeGroups, h.sweep} {
 		if err := f(); err != nil {
 			return err
 		}
@@ -110,6 +110,7 @@ var agenda = []string{
 	sqlText(`SELECT d.expiry ` + expiring + ` ORDER BY d.expiry LIMIT 1`),
 	sqlText(`SELECT min(due) FROM stem_tasks WHERE place = #delayed`),
 	`SELECT min(deadline) FROM stem_groups WHERE closed IS NULL AND deadline IS NOT NULL`,
+	`SELECT min(t.updated) + ` + slotHold + idleSlots,
 }
 
 const expiring = `FROM stem_details d CROSS JOIN stem_tasks t ON t.seq = d.seq
