@@ -59,7 +59,9 @@ func TestPrefetchLeavesLongTasksToOthers(t *testing.T) {
 			most = max(most, r.stat().Leased)
 			return r.stat().Succeeded == 20
 		})
-		if most > 3 {
+		// Two run, one waits for a slot, and the last two may still be on their
+		// way to being settled.
+		if most > 5 {
 			t.Errorf("%d tasks were held with two slots", most)
 		}
 		w.stop(runtime.DrainWarm)
