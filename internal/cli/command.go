@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/stem-jobs/stem/pkg/runtime/config"
 )
 
 // Groups of the help of `stem`.
@@ -99,7 +101,7 @@ func nearest(word string, candidates []string) string {
 	best, bestDistance := "", 3
 	word = strings.ToLower(word)
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
-		d := editDistance(word, strings.ToLower(c))
+		d := config.EditDistance(word, strings.ToLower(c))
 		if len(word) >= 3 && strings.HasPrefix(c, word) {
 			d = min(d, 2)
 		}
@@ -108,32 +110,6 @@ func nearest(word string, candidates []string) string {
 		}
 	}
 	return best
-}
-
-// editDistance counts insertions, deletions, substitutions and swaps of
-// neighbours (optimal string alignment).
-func editDistance(a, b string) int {
-	var before, row []int
-	last := make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row = make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }
 
 func flagNames(c *cobra.Command) []string {

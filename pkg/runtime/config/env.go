@@ -45,7 +45,7 @@ func (l *loader) warnUnknown(known []string) {
 		if !strings.HasPrefix(name, "STEM_") || slices.Contains(known, name) {
 			continue
 		}
-		if near := nearest(name, known); near != "" && editDistance(name, near) <= 2 {
+		if near := nearest(name, known); near != "" && EditDistance(name, near) <= 2 {
 			l.warn("%s is not known; did you mean %s?", name, near)
 		}
 	}

@@ -18,16 +18,18 @@ func nearest(s string, known []string) string {
 		return ""
 	}
 	for _, k := range known {
-		if d := editDistance(s, k); d < bestDistance {
+		if d := EditDistance(s, k); d < bestDistance {
 			best, bestDistance = k, d
 		}
 	}
 	return best
 }
 
-// editDistance counts the insertions, deletions, substitutions and swaps of
-// neighbours that turn a into b (optimal string alignment).
-func editDistance(a, b string) int {
+// EditDistance counts the insertions, deletions, substitutions and swaps of
+// neighbours that turn a into b, byte by byte.
+//
+//   - Source: optimal string alignment (restricted Damerau–Levenshtein).
+func EditDistance(a, b string) int {
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j
